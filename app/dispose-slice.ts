@@ -1,0 +1,118 @@
+/** The loop that works a lane: batch after batch, each one transaction, sealed while the next one runs. */
+import { type BatchCounts, type LaneId, NO_COUNTS, addCounts, type SliceResult } from '../domain/disposal.ts';
+import { RetentionError } from '../domain/errors.ts';
+import { sealBatch } from '../ledger/batch-header.ts';
+import type { BatchResult, DisposalGuard, StagedBatch, StepDescription } from '../stores/store.ts';
+import type { EpochKeys } from './epoch-keys.ts';
+
+export interface SliceDependencies {
+  readonly guard: DisposalGuard;
+  readonly epochKeys: EpochKeys;
+  /** Name of this worker, for the batch headers. */
+  readonly worker: string;
+  /** Milliseconds since 1970, of this machine. */
+  readonly now: () => number;
+}
+
+export interface SliceInput extends LaneId {
+  readonly sliceRecords: number;
+  readonly sliceMs: number;
+}
+
+export interface SliceHooks {
+  /** Totals of the lane so far, after every batch. */
+  onBatch(totals: BatchCounts): void;
+  /** True when the loop must end after the batch in hand. */
+  cancelled(): boolean;
+}
+
+/** A worker whose clock is this far from the store's is misconfigured; nothing it says of time is safe. */
+const CLOCK_SKEW_MS = 60_000;
+/** A hold waits for the batches in flight: this long each, more or less. */
+const BATCH_TARGET_MS = 100;
+const SMALLEST_BATCH_RECORDS = 250;
+const LARGEST_BATCH_RECORDS = 10_000;
+const FIRST_BATCH_RECORDS = 2_000;
+
+/**
+ * Works one lane until the slice is full, the lane is finished, or somebody says stop. Claims the lane
+ * first, which fences every earlier attempt, and seals what such an attempt left behind. Totals are
+ * read back from the store. A crash anywhere loses nothing: cursor, log and deletion moved together.
+ */
+export async function disposeSlice(deps: SliceDependencies, input: SliceInput, hooks: SliceHooks): Promise<SliceResult> {
+  const lane: LaneId = { run: input.run, step: input.step, lane: input.lane };
+  await refuseSkewedClock(deps);
+  const claimed = await deps.guard.claimLane(lane);
+  const sealer = await makeSealer(deps, lane);
+  await sealer.recover();
+
+  const startedAt = deps.now();
+  let worked = NO_COUNTS;
+  let limit = FIRST_BATCH_RECORDS;
+  let waiting: StagedBatch | undefined;
+  let ended: SliceResult['outcome'] | undefined;
+  while (ended === undefined) {
+    const batchStartedAt = deps.now();
+    const [batch] = await both(deps.guard.disposeBatch(lane, claimed.fence, limit), sealer.seal(waiting));
+    waiting = batch.staged;
+    worked = addCounts(worked, batch.counts);
+    hooks.onBatch(addCounts(claimed.totals, worked));
+    limit = nextLimit(limit, batch, deps.now() - batchStartedAt);
+    if (batch.outcome === 'unsealed') await sealer.recover();
+    else if (batch.outcome !== 'worked') ended = batch.outcome;
+    else if (hooks.cancelled() || worked.picked >= input.sliceRecords || deps.now() - startedAt >= input.sliceMs) ended = 'continue';
+  }
+  await sealer.seal(waiting);
+  const { totals } = await deps.guard.laneState(lane);
+  return { outcome: ended, totals };
+}
+
+async function refuseSkewedClock({ guard, now }: SliceDependencies): Promise<void> {
+  const skewMs = Math.abs(Date.parse(await guard.clock()) - now());
+  if (skewMs > CLOCK_SKEW_MS) {
+    throw new RetentionError('CLOCK_SKEW', `The clocks of this worker and of the store are ${Math.round(skewMs / 1000)} s apart. Set the worker's clock.`, { skewMs: Math.round(skewMs) });
+  }
+}
+
+/** Follows the time a batch takes: a full batch that was quick may grow, a slow one shrinks. */
+function nextLimit(limit: number, batch: BatchResult, elapsedMs: number): number {
+  if (batch.counts.picked < limit) return limit;
+  const fitting = Math.round((limit * BATCH_TARGET_MS) / Math.max(elapsedMs, 1));
+  const bounded = Math.min(Math.max(fitting, Math.round(limit / 2)), limit * 2);
+  return Math.min(Math.max(bounded, SMALLEST_BATCH_RECORDS), LARGEST_BATCH_RECORDS);
+}
+
+/** Waits for both, whichever fails: an abandoned promise would end the process. */
+async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]> {
+  const [a, b] = await Promise.allSettled([first, second]);
+  if (a.status === 'rejected') throw a.reason;
+  if (b.status === 'rejected') throw b.reason;
+  return [a.value, b.value];
+}
+
+interface Sealer {
+  /** Seals one batch of this attempt. */
+  seal(staged: StagedBatch | undefined): Promise<void>;
+  /** Seals whatever the lane has unsealed, as recovered: somebody else destroyed it. */
+  recover(): Promise<void>;
+}
+
+async function makeSealer(deps: SliceDependencies, lane: LaneId): Promise<Sealer> {
+  const step: StepDescription = await deps.guard.describeStep(lane.run, lane.step);
+  // Before the first batch: without a key there is no proof, and without proof no deletion.
+  const epoch = await deps.epochKeys.forWriting(step.recordClass);
+  let prev = await deps.guard.lastHeaderSha256(lane);
+  const sealOne = async (staged: StagedBatch, recovered: boolean) => {
+    const seal = sealBatch(step, staged, { prev, epoch, worker: deps.worker, recovered });
+    const fresh = await deps.guard.sealBatch({ ...seal, sealedBy: deps.worker, recovered });
+    prev = fresh ? seal.headerSha256 : await deps.guard.lastHeaderSha256(lane);
+  };
+  return {
+    seal: async (staged) => {
+      if (staged) await sealOne(staged, false);
+    },
+    recover: async () => {
+      for (const staged of await deps.guard.stagedBatches(lane)) await sealOne(staged, true);
+    },
+  };
+}

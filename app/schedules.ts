@@ -1,0 +1,102 @@
+/** Validating, installing and reading schedule versions. */
+import { parseSchedule, scheduleSha256 } from '../config/schedule-file.ts';
+import type { ScheduleFinding } from '../config/schedule-finding.ts';
+import type { InstalledSchedule } from '../db/client.ts';
+import { RetentionError } from '../domain/errors.ts';
+import { shorterThan } from '../domain/shorter.ts';
+import type { RetentionSchedule } from '../domain/schedule.ts';
+import { actorNamed, type Retain, type ScheduleInForce, withStore } from './context.ts';
+import { matchLiveStore } from './match-store.ts';
+
+export interface Validation {
+  readonly findings: readonly ScheduleFinding[];
+  readonly schedule?: RetentionSchedule;
+  /** Stores whose live catalogue was looked at. */
+  readonly storesChecked: readonly string[];
+}
+
+/**
+ * All five layers: syntax, shape, meaning, the live databases (unless `offline`), and the tests in the
+ * file. Answers every finding at once, in the order of the file. Changes nothing.
+ */
+export async function validateSchedule(
+  retain: Pick<Retain, 'urlOf'>,
+  text: string,
+  fileName: string,
+  options: { readonly offline: boolean },
+): Promise<Validation> {
+  const parsed = parseSchedule(text, fileName);
+  const { schedule } = parsed;
+  if (!schedule || options.offline) return { findings: parsed.findings, ...(schedule ? { schedule } : {}), storesChecked: [] };
+  const findings = [...parsed.findings];
+  for (const store of Object.values(schedule.stores)) {
+    const matched = await withStore(retain, store, 'admin', (connection) => matchLiveStore(connection, schedule));
+    for (const { path, severity, code, message } of matched.findings) {
+      findings.push({ ...parsed.locate(path), severity, code, path: path.join('.'), message });
+    }
+  }
+  findings.sort((a, b) => a.line - b.line || a.col - b.col);
+  return { findings, schedule, storesChecked: Object.keys(schedule.stores) };
+}
+
+export interface InstallRequest {
+  readonly text: string;
+  readonly fileName: string;
+  readonly actor: string;
+  /** Rules whose period may become shorter than in the installed version. */
+  readonly allowShorter: readonly string[];
+}
+
+/**
+ * Makes a valid schedule the one in force, as the next version; the same bytes again are the same
+ * version. A rule that would free records earlier than the installed version is refused
+ * (`PERIOD_SHORTENED`) unless it is named in `allowShorter`.
+ */
+export async function installSchedule(retain: Retain, request: InstallRequest): Promise<{ version: number; sha256: string; findings: readonly ScheduleFinding[] }> {
+  const actor = actorNamed(request.actor);
+  const { findings, schedule } = await validateSchedule(retain, request.text, request.fileName, { offline: false });
+  if (!schedule || findings.some((finding) => finding.severity === 'error')) {
+    throw new ScheduleRefused(findings);
+  }
+  const sha256 = scheduleSha256(request.text);
+  const installed = await retain.control.latestSchedule();
+  if (installed?.sha256 === sha256) return { version: installed.version, sha256, findings };
+  if (installed) refuseShorter(schedule, installed, request.allowShorter);
+  const version = await retain.control.addSchedule({ sha256, document: request.text, installedBy: actor });
+  return { version, sha256, findings };
+}
+
+/** A schedule with errors; the findings say where. */
+export class ScheduleRefused extends RetentionError {
+  readonly findings: readonly ScheduleFinding[];
+
+  constructor(findings: readonly ScheduleFinding[]) {
+    const errors = findings.filter((finding) => finding.severity === 'error').length;
+    super('SCHEDULE_INVALID', `${errors} ${errors === 1 ? 'error' : 'errors'}. Nothing was installed.`, { errors });
+    this.findings = findings;
+  }
+}
+
+function refuseShorter(next: RetentionSchedule, installed: InstalledSchedule, allowed: readonly string[]): void {
+  const before = parseSchedule(installed.document, 'installed').schedule;
+  if (!before) return;
+  const refused = shorterThan(next, before).filter(({ rule }) => !allowed.includes(rule));
+  const [first] = refused;
+  if (!first) return;
+  const flags = refused.map(({ rule }) => `--allow-shorter ${rule}`).join(' ');
+  throw new RetentionError(
+    'PERIOD_SHORTENED',
+    `Rule ${first.rule} would free records earlier than version ${installed.version}: ${first.from} becomes ${first.to}. If that is meant, say so: ${flags}`,
+    { rules: refused.length },
+  );
+}
+
+/** A schedule version by number, parsed. */
+export async function scheduleOf(retain: Retain, version: number): Promise<ScheduleInForce> {
+  const installed = await retain.control.scheduleAt(version);
+  const schedule = installed && parseSchedule(installed.document, `schedule version ${version}`).schedule;
+  if (!installed || !schedule) {
+    throw new RetentionError('SCHEDULE_NOT_INSTALLED', `Schedule version ${version} is not in the control database.`, { version });
+  }
+  return { ...installed, schedule };
+}

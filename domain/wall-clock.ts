@@ -1,0 +1,58 @@
+/**
+ * Boundaries for `timestamp` columns, which hold a wall clock reading and not an instant: a reading
+ * can have happened twice, or never.
+ */
+
+import { clockChangeMs, offsetMs } from './calendar.ts';
+import { type Instant, instantMicros, wallText } from './instant.ts';
+
+/** The longest jump of any zone's clocks was a day (Apia, Manila, Kwajalein); an hour of margin. */
+const LONGEST_JUMP_MS = 25 * 3_600_000;
+
+/** What the clocks of `zone` show at an instant: `YYYY-MM-DD HH:mm:ss.ffffff`. */
+export function wallClock(instant: Instant, zone: string): string {
+  const micros = instantMicros(instant);
+  return wallText(micros + microsAhead(zone, floorMs(micros)));
+}
+
+/**
+ * The reading `L` of `zone`'s clocks such that a recorded reading `v < L` happened before `instant`
+ * under every possible interpretation of `v`. One threshold has to serve both kinds of ambiguity, and
+ * it errs towards keeping:
+ * - an hour that repeats: from inside or before its first pass, a reading in it may belong to the
+ *   second pass, after `instant`; `L` is then no later than the start of the repeated range;
+ * - an hour that was skipped: a reading in it was recorded by a clock that did not change, so for
+ *   the length of the gap `L` follows the unchanged clock.
+ * Away from clock changes `v < L` holds exactly when `v` happened before `instant`.
+ */
+export function localBoundary(instant: Instant, zone: string): string {
+  const micros = instantMicros(instant);
+  const epochMs = floorMs(micros);
+  const now = offsetMs(zone, epochMs);
+  const readings = [micros + millisToMicros(now)];
+
+  const later = offsetMs(zone, epochMs + LONGEST_JUMP_MS);
+  if (later < now) {
+    const change = clockChangeMs(zone, epochMs, epochMs + LONGEST_JUMP_MS);
+    readings.push(millisToMicros(change + later));
+  }
+  const earlier = offsetMs(zone, epochMs - LONGEST_JUMP_MS);
+  if (earlier < now) {
+    const change = clockChangeMs(zone, epochMs - LONGEST_JUMP_MS, epochMs);
+    if (epochMs < change + (now - earlier)) readings.push(micros + millisToMicros(earlier));
+  }
+  return wallText(readings.sort((a, b) => (a < b ? -1 : 1))[0] ?? micros);
+}
+
+function microsAhead(zone: string, epochMs: number): bigint {
+  return millisToMicros(offsetMs(zone, epochMs));
+}
+
+function millisToMicros(value: number): bigint {
+  return BigInt(value) * 1000n;
+}
+
+/** Rounds towards the past, also before 1970: the millisecond the instant lies in. */
+function floorMs(micros: bigint): number {
+  return Number((micros - (((micros % 1000n) + 1000n) % 1000n)) / 1000n);
+}

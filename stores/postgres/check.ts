@@ -1,0 +1,149 @@
+/**
+ * Does a store stand as installed? Rights are compared both ways: a missing one stops work, an excess
+ * one breaks a promise.
+ */
+import type { Sql } from 'postgres';
+import type { CatalogueTable } from './catalogue.ts';
+import { quoteIdentifier } from './identifier.ts';
+import { GUARD_VERSION, type TableRights } from './install.ts';
+
+export interface StoreFinding {
+  readonly severity: 'error' | 'warning';
+  readonly code: string;
+  readonly message: string;
+  /** The statement that mends it, when one does. */
+  readonly statement?: string;
+}
+
+const ROLES = ['retain_guard_owner', 'retain_app', 'retain_worker', 'retain_auditor'] as const;
+type Role = (typeof ROLES)[number];
+
+/** Compares the installed guard and all rights on user tables with what the schedule requires. */
+export async function checkGuard(
+  sql: Sql,
+  required: readonly TableRights[],
+  tables: Iterable<CatalogueTable>,
+): Promise<StoreFinding[]> {
+  const [installed] = await sql<{ there: boolean }[]>`select to_regclass('retain_guard.installation') is not null as there`;
+  if (!installed?.there) {
+    return [{ severity: 'error', code: 'GUARD_MISSING', message: 'the guard is not installed; run: retain store install' }];
+  }
+  const [version] = await sql<{ version: number }[]>`select version from retain_guard.installation`;
+  if (version?.version !== GUARD_VERSION) {
+    return [{ severity: 'error', code: 'GUARD_MISMATCH', message: `the guard has version ${version?.version ?? 'none'}, this Retain brings ${GUARD_VERSION}; run: retain store install` }];
+  }
+  return [
+    ...(await tableFindings(sql, required, tables)),
+    ...(await columnFindings(sql, required)),
+    ...(await membershipFindings(sql)),
+    ...(await backlogFindings(sql)),
+  ];
+}
+
+interface TablePrivileges {
+  readonly role: Role;
+  readonly table: string;
+  readonly privileges: readonly string[];
+}
+
+async function tableFindings(sql: Sql, required: readonly TableRights[], tables: Iterable<CatalogueTable>): Promise<StoreFinding[]> {
+  const names = [...tables].filter((table) => table.kind === 'table' || table.kind === 'partitioned').map((table) => table.sql);
+  const rows = await sql<TablePrivileges[]>`
+    select r.role, t.name as "table",
+           array(select p.privilege from unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) as p(privilege)
+                  where has_table_privilege(r.role, t.name::regclass, p.privilege)) as privileges
+      from unnest(${ROLES as unknown as string[]}::text[]) as r(role), unnest(${names}::text[]) as t(name)`;
+  const wanted = new Map(required.map((rights) => [rights.table.sql, rights]));
+  return rows.flatMap(({ role, table, privileges }) => {
+    const expected = expectedPrivileges(role, wanted.get(table));
+    const missing = expected.filter((privilege) => !privileges.includes(privilege));
+    const excess = privileges.filter((privilege) => !expected.includes(privilege) && isExcess(role, privilege));
+    return [
+      ...missing.map((privilege) => missingRight(role, privilege, table)),
+      ...excess.map((privilege) => excessRight(role, privilege, table)),
+    ];
+  });
+}
+
+function expectedPrivileges(role: Role, rights: TableRights | undefined): string[] {
+  if (!rights) return [];
+  if (role === 'retain_guard_owner') return rights.remove ? ['SELECT', 'DELETE'] : ['SELECT'];
+  return role === 'retain_app' ? ['SELECT'] : [];
+}
+
+/** Reading more than needed is a matter for the owner of the database; changing more never is, except by the worker. */
+function isExcess(role: Role, privilege: string): boolean {
+  return privilege !== 'SELECT' || role === 'retain_worker';
+}
+
+function missingRight(role: Role, privilege: string, table: string): StoreFinding {
+  return {
+    severity: 'error',
+    code: 'RIGHTS_MISSING',
+    message: `${role} lacks ${privilege} on ${table}`,
+    statement: `GRANT ${privilege} ON ${table} TO ${role};`,
+  };
+}
+
+function excessRight(role: Role, privilege: string, table: string): StoreFinding {
+  return {
+    severity: 'error',
+    code: 'RIGHTS_EXCESS',
+    message: `${role} holds ${privilege} on ${table} and must not (directly, through PUBLIC or through a role it is a member of)`,
+    statement: `REVOKE ${privilege} ON ${table} FROM ${role}, PUBLIC;`,
+  };
+}
+
+async function columnFindings(sql: Sql, required: readonly TableRights[]): Promise<StoreFinding[]> {
+  const findings: StoreFinding[] = [];
+  for (const { table, updateColumns } of required) {
+    const rows = await sql<{ role: Role; name: string; may: boolean }[]>`
+      select r.role, a.attname::text as name, has_column_privilege(r.role, a.attrelid, a.attnum, 'UPDATE') as may
+        from pg_catalog.pg_attribute a, unnest(${ROLES as unknown as string[]}::text[]) as r(role)
+       where a.attrelid = ${table.sql}::regclass and a.attnum > 0 and not a.attisdropped`;
+    for (const { role, name, may } of rows) {
+      const should = role === 'retain_guard_owner' && updateColumns.includes(name);
+      const privilege = `UPDATE (${quoteIdentifier(name)})`;
+      if (should && !may) findings.push(missingRight(role, privilege, table.sql));
+      if (may && !should) findings.push(excessRight(role, privilege, table.sql));
+    }
+  }
+  return findings;
+}
+
+async function membershipFindings(sql: Sql): Promise<StoreFinding[]> {
+  const rows = await sql<{ member: string; of: string }[]>`
+    select m.rolname::text as member, o.rolname::text as of
+      from pg_catalog.pg_roles m, pg_catalog.pg_roles o
+     where m.rolname = any (${ROLES as unknown as string[]}) and m.oid <> o.oid
+       and pg_has_role(m.oid, o.oid, 'member')`;
+  const login = await sql<{ name: string; super: boolean }[]>`
+    select rolname::text as name, rolsuper as super from pg_catalog.pg_roles
+     where (rolname = 'retain_guard_owner' and rolcanlogin) or (rolname = any (${ROLES as unknown as string[]}) and rolsuper)`;
+  return [
+    ...rows.map(({ member, of }): StoreFinding => ({
+      severity: 'error',
+      code: 'RIGHTS_EXCESS',
+      message: `${member} is a member of ${of} and inherits what it may do`,
+      statement: `REVOKE ${quoteIdentifier(of)} FROM ${member};`,
+    })),
+    ...login.map(({ name, super: isSuper }): StoreFinding => ({
+      severity: 'error',
+      code: 'RIGHTS_EXCESS',
+      message: isSuper ? `${name} is a superuser` : `${name} can log in`,
+      statement: `ALTER ROLE ${name} ${isSuper ? 'NOSUPERUSER' : 'NOLOGIN'};`,
+    })),
+  ];
+}
+
+async function backlogFindings(sql: Sql): Promise<StoreFinding[]> {
+  const [row] = await sql<{ waiting: number; seconds: number | null }[]>`
+    select count(*)::integer as waiting, extract(epoch from clock_timestamp() - min(executed_at))::integer as seconds
+      from retain_guard.batch_staged`;
+  if (!row || row.waiting === 0 || (row.seconds ?? 0) < 60) return [];
+  return [{
+    severity: 'warning',
+    code: 'UNSEALED_BACKLOG',
+    message: `${row.waiting} batches have waited up to ${row.seconds} s for sealing; start a worker: it seals what others left`,
+  }];
+}

@@ -1,0 +1,69 @@
+/** Connections to governed databases, each bound to one role of the guard from its first statement on. */
+import postgres, { type Sql } from 'postgres';
+import { RetentionError } from '../../domain/errors.ts';
+import { asStore } from './driver-error.ts';
+
+/** `admin` keeps the login's own rights: for installing and checking only. */
+export type StoreRole = 'retain_app' | 'retain_worker' | 'retain_auditor' | 'admin';
+
+export interface StoreConnection {
+  readonly store: string;
+  readonly role: StoreRole;
+  readonly sql: Sql;
+  end(): Promise<void>;
+}
+
+const OLDEST_SERVER = 150_000;
+const FIRST_UNKNOWN_SERVER = 190_000;
+
+/**
+ * Connects and refuses what Retain must not work on: PostgreSQL outside 15–18 (`SERVER_UNSUPPORTED`), a
+ * server in recovery (`STORE_READ_ONLY`), a login that is not a member of `role` (`RIGHTS_MISSING`).
+ * The session assumes the role at start, so a login with more rights does not lend them to Retain.
+ */
+export async function connectStore(
+  store: string,
+  url: string,
+  role: StoreRole,
+  options: { readonly maxConnections?: number } = {},
+): Promise<StoreConnection> {
+  const sql = postgres(url, {
+    // An admin session runs whole scripts, transaction included: it must stay on one connection.
+    max: role === 'admin' ? 1 : (options.maxConnections ?? 2),
+    connect_timeout: 5,
+    idle_timeout: 30,
+    onnotice: () => undefined,
+    connection: {
+      application_name: role === 'admin' ? 'retain' : role.replace('_', ' '),
+      TimeZone: 'UTC',
+      DateStyle: 'ISO, YMD',
+      bytea_output: 'hex',
+      ...(role === 'admin' ? {} : { role }),
+    },
+  });
+  const end = () => sql.end({ timeout: 5 });
+  try {
+    await asStore(store, () => refuseUnfit(sql, store, role));
+  } catch (error) {
+    await end();
+    throw error;
+  }
+  return { store, role, sql, end };
+}
+
+async function refuseUnfit(sql: Sql, store: string, role: StoreRole): Promise<void> {
+  const [server] = await sql<{ version: number; recovering: boolean; who: string }[]>`
+    select current_setting('server_version_num')::integer as version,
+           pg_catalog.pg_is_in_recovery() as recovering, current_user::text as who`;
+  if (!server) throw new RetentionError('STORE_UNAVAILABLE', `Store ${store} gave no answer.`, { store });
+  if (server.version < OLDEST_SERVER || server.version >= FIRST_UNKNOWN_SERVER) {
+    const major = Math.floor(server.version / 10_000);
+    throw new RetentionError('SERVER_UNSUPPORTED', `Store ${store} runs PostgreSQL ${major}; supported are 15 to 18.`, { store, major });
+  }
+  if (server.recovering) {
+    throw new RetentionError('STORE_READ_ONLY', `Store ${store} is a replica in recovery. Connect to the primary.`, { store });
+  }
+  if (role !== 'admin' && server.who !== role) {
+    throw new RetentionError('RIGHTS_MISSING', `The session in store ${store} could not assume the role ${role}.`, { store, role });
+  }
+}

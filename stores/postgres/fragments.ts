@@ -1,0 +1,169 @@
+/**
+ * Pieces of SQL shared by the statements that count, pick, decide and destroy. Pure text: identifiers
+ * come from the catalogue and are quoted, values go through `Values` and are bound.
+ *
+ * Parameters of every statement, bound by retain_guard.dispose_batch (and by the planner where it
+ * counts): $1 lane cursor or root rows, $2 lane end or root relations, $3 limit, $4 run, $5 step,
+ * $6 hold version of the plan, $7 age of the snapshot mark, $8 values.
+ */
+import type { Edge } from './aggregate.ts';
+import type { CatalogueColumn } from './catalogue.ts';
+import { quoteIdentifier, quoteLiteral } from './identifier.ts';
+import type { DueTest, HoldScope, ResolvedCondition, StepModel } from './step-model.ts';
+
+/** Values bound as one text array ($8); `add` answers the expression that reads the new one. */
+export class Values {
+  readonly list: string[] = [];
+
+  add(value: string, type: string): string {
+    this.list.push(value);
+    return `($8[${this.list.length}])::${type}`;
+  }
+}
+
+export function column(alias: string, name: string): string {
+  return `${alias}.${quoteIdentifier(name)}`;
+}
+
+/**
+ * True for a row version written at or after the plan's snapshot mark. `age(xmin)` counts back from
+ * this transaction; the lower bound lets versions in that were committed while the statement ran, whose
+ * age is negative, and keeps versions out that were frozen so long ago that their number wrapped.
+ */
+export function young(alias: string): string {
+  return `(age(${alias}.xmin) between -16777216 and $7)`;
+}
+
+/** One text that names a record within its class: the value itself, or length-framed columns. */
+export function keyText(alias: string, key: readonly CatalogueColumn[]): string {
+  const texts = key.map((part) => `${column(alias, part.name)}::text`);
+  if (texts.length === 1) return texts[0] ?? '';
+  return texts.map((text) => `octet_length(${text}) || ':' || ${text}`).join(' || ');
+}
+
+/** The same text, made from values in hand. MUST agree with `keyText`. */
+export function keyTextOf(values: readonly string[]): string {
+  if (values.length === 1) return values[0] ?? '';
+  return values.map((value) => `${Buffer.byteLength(value, 'utf8')}:${value}`).join('');
+}
+
+/** Joins downwards along `path`, starting at `from`; answers the joins and the last alias. */
+export function joinDown(from: string, path: readonly Edge[], prefix: string): { sql: string; alias: string } {
+  let alias = from;
+  const joins = path.map((edge, index) => {
+    const parent = alias;
+    alias = `${prefix}${index + 1}`;
+    return `join ${edge.child.sql} ${alias} on ${pairs(alias, edge.childColumns, parent, edge.parentColumns)}`;
+  });
+  return { sql: joins.join(' '), alias };
+}
+
+/** Joins upwards: `path` is written root first, so it is walked from its end. */
+export function joinUp(from: string, path: readonly Edge[], prefix: string): { sql: string; alias: string } {
+  let alias = from;
+  const joins = [...path].reverse().map((edge, index) => {
+    const child = alias;
+    alias = `${prefix}${index + 1}`;
+    return `join ${edge.parent.sql} ${alias} on ${pairs(child, edge.childColumns, alias, edge.parentColumns)}`;
+  });
+  return { sql: joins.join(' '), alias };
+}
+
+export function pairs(left: string, leftColumns: readonly string[], right: string, rightColumns: readonly string[]): string {
+  return leftColumns
+    .map((name, index) => `${column(left, name)} = ${column(right, rightColumns[index] ?? '')}`)
+    .join(' and ');
+}
+
+/** `exists (…)` over the end of a path below `root`; `test` sees the last alias. */
+export function existsBelow(path: readonly Edge[], prefix: string, test: (alias: string) => string): string {
+  const [first, ...rest] = path;
+  if (!first) return 'false';
+  const top = `${prefix}0`;
+  const down = joinDown(top, rest, prefix);
+  const condition = test(down.alias);
+  return `exists (select 1 from ${first.child.sql} ${top} ${down.sql} where ${pairs(top, first.childColumns, 'r', first.parentColumns)}${condition ? ` and ${condition}` : ''})`;
+}
+
+/** True for a record that the rule makes due; false or null otherwise. */
+export function dueTest(due: DueTest, values: Values, prefix: string): string {
+  const tests = due.where.map((where) => conditionTest(where, values));
+  return [triggerTest(due, values, prefix), ...tests].join(' and ');
+}
+
+function triggerTest({ trigger }: DueTest, values: Values, prefix: string): string {
+  const boundary = values.add(trigger.boundary, trigger.column.type);
+  const past = (alias: string) => {
+    const event = column(alias, trigger.column.name);
+    return `${event} < ${boundary} and isfinite(${event})`;
+  };
+  const event = (alias: string) => column(alias, trigger.column.name);
+  switch (trigger.kind) {
+    case 'column':
+      return past('r');
+    case 'latest':
+      return `${existsBelow(trigger.path, `${prefix}a`, past)} and not ${existsBelow(trigger.path, `${prefix}b`, (alias) => `(${event(alias)} is null or ${event(alias)} >= ${boundary} or not isfinite(${event(alias)}))`)}`;
+    case 'earliest':
+      return `${existsBelow(trigger.path, `${prefix}a`, past)} and not ${existsBelow(trigger.path, `${prefix}b`, (alias) => `(${event(alias)} is null or not isfinite(${event(alias)}))`)}`;
+  }
+}
+
+function conditionTest({ condition, column: info }: ResolvedCondition, values: Values): string {
+  const left = column('r', info.name);
+  switch (condition.op) {
+    case 'equals':
+      return `${left} = ${values.add(String(condition.value), info.type)}`;
+    case 'not':
+      // A null is neither; what is not known to differ stays.
+      return `${left} <> ${values.add(String(condition.value), info.type)}`;
+    case 'in':
+      return `${left} in (${condition.values.map((value) => values.add(String(value), info.type)).join(', ')})`;
+    case 'is_null':
+      return `${left} is null`;
+    case 'is_not_null':
+      return `${left} is not null`;
+  }
+}
+
+/** True for a record on which the step still has something to do; `true` for a deletion. */
+export function unfinished(model: StepModel, values: Values): string | undefined {
+  if (model.action === 'delete') return undefined;
+  const differs = model.overwrites.map(({ column: info, constant }) =>
+    constant === null
+      ? `${column('r', info.name)} is not null`
+      : `${column('r', info.name)} is distinct from ${values.add(constant, info.type)}`,
+  );
+  const parts = model.aggregate.owned
+    .filter((part) => part.path.length === 1)
+    .map((part, index) => existsBelow(part.path, `u${index}_`, () => ''));
+  const attached = model.aggregate.detached
+    .filter((part) => part.path.length === 1)
+    .map((part, index) => existsBelow(part.path, `v${index}_`, () => ''));
+  return `(${[...differs, ...parts, ...attached].join(' or ')})`;
+}
+
+/** Everything about the root that must hold for it to be picked: due, not of a later stage, not done. */
+export function rootTest(model: StepModel, values: Values): string {
+  const later = model.laterStages.map(
+    (due, index) => `not coalesce(${dueTest(due, values, `l${index}`)}, false)`,
+  );
+  const open = unfinished(model, values);
+  return [dueTest(model.due, values, 'd'), ...later, ...(open ? [open] : [])].join(' and ');
+}
+
+const ACTIVE = '(h.released_version is null or h.released_version > $6)';
+
+/**
+ * Keys of the scope's class under hold; only those among `keys` (an expression of type text[]) when
+ * given. A hold released after the plan still counts: a release frees records for a later plan only.
+ */
+export function heldKeys(scope: HoldScope, keys?: string): string {
+  const among = keys ? ` and k.key_text = any (${keys})` : '';
+  return `select k.key_text from retain_guard.hold_key k join retain_guard.hold h using (hold_no) where k.record_class = ${quoteLiteral(scope.recordClass)}${among} and ${ACTIVE}`;
+}
+
+/** Subjects of one kind under hold; only those among `subjects` when given. */
+export function heldSubjects(kind: string, subjects?: string): string {
+  const among = subjects ? ` and s.subject = any (${subjects})` : '';
+  return `select s.subject from retain_guard.hold_subject s join retain_guard.hold h using (hold_no) where s.subject_kind = ${quoteLiteral(kind)}${among} and ${ACTIVE}`;
+}

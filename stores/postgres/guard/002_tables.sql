@@ -1,0 +1,212 @@
+-- Tables of the guard. Everything here is written through the functions of the later files; no role
+-- but the owner holds INSERT, UPDATE, DELETE or TRUNCATE on any of them (one exception, said below).
+set local role retain_guard_owner;
+
+create table if not exists retain_guard.installation (
+  only_row      boolean     primary key default true check (only_row),
+  version       integer     not null,
+  installed_at  timestamptz not null default clock_timestamp(),
+  installed_by  text        not null default session_user
+);
+comment on table retain_guard.installation is 'Which version of the guard is installed.';
+
+-- Plans ---------------------------------------------------------------------------------------------
+
+create table if not exists retain_guard.plan (
+  run_id        uuid        primary key,
+  document      text        not null,
+  digest        text        not null
+    check (digest = 'sha256:' || encode(sha256(convert_to(document, 'UTF8')), 'hex')),
+  requested_by  text        not null check (requested_by = btrim(requested_by) and requested_by <> ''),
+  created_at    timestamptz not null default clock_timestamp(),
+  expires_at    timestamptz not null,
+  t0            xid8        not null,
+  hold_version  bigint      not null,
+  unique (run_id, digest, requested_by)
+);
+comment on table retain_guard.plan is
+  'What people approve: the canonical document and its digest. Every other column is copied from the document.';
+comment on column retain_guard.plan.t0 is
+  'Snapshot mark: a row version written by this or a later transaction does not belong to the plan.';
+
+create table if not exists retain_guard.step (
+  run_id        uuid    not null references retain_guard.plan,
+  step_no       integer not null check (step_no > 0),
+  statements    text    not null,
+  primary key (run_id, step_no)
+);
+comment on table retain_guard.step is
+  'The exact SQL of a step. It runs only while its SHA-256 is the one the approved document names.';
+
+create table if not exists retain_guard.lane (
+  run_id        uuid    not null,
+  step_no       integer not null,
+  lane_no       integer not null check (lane_no > 0),
+  upper_bound   text[],
+  cursor_at     text[],
+  fence         bigint  not null default 0,
+  seq           integer not null default 0,
+  picked        bigint  not null default 0,
+  destroyed     bigint  not null default 0,
+  held          bigint  not null default 0,
+  blocked       bigint  not null default 0,
+  changed       bigint  not null default 0,
+  gone          bigint  not null default 0,
+  finished_at   timestamptz,
+  primary key (run_id, step_no, lane_no),
+  foreign key (run_id, step_no) references retain_guard.step
+);
+comment on table retain_guard.lane is
+  'How far one worker slot is in one step. Moves only in the transaction that destroys and logs.';
+
+create table if not exists retain_guard.planned (
+  run_id        uuid    not null,
+  step_no       integer not null,
+  ord           bigint  not null,
+  key           text[]  not null,
+  primary key (run_id, step_no, ord)
+);
+comment on table retain_guard.planned is
+  'Planned keys of steps whose set a snapshot mark cannot pin down (conditions on other rows). Emptied when the run closes.';
+
+-- Decisions and runs ----------------------------------------------------------------------------------
+
+create table if not exists retain_guard.decision (
+  run_id        uuid        primary key,
+  digest        text        not null,
+  requested_by  text        not null,
+  decision      text        not null check (decision in ('approve', 'reject')),
+  decided_by    text        not null check (decided_by = btrim(decided_by) and decided_by <> ''),
+  decided_at    timestamptz not null default clock_timestamp(),
+  foreign key (run_id, digest, requested_by) references retain_guard.plan (run_id, digest, requested_by),
+  constraint four_eyes check (decision = 'reject' or lower(decided_by) <> lower(requested_by))
+);
+comment on constraint four_eyes on retain_guard.decision is
+  'Who asked for a destruction never approves it, whatever the programs in front of this table believe.';
+
+create table if not exists retain_guard.run (
+  run_id          uuid        primary key references retain_guard.decision,
+  opened_by       text        not null,
+  opened_at       timestamptz not null default clock_timestamp(),
+  control         text        not null default 'run' check (control in ('run', 'pause', 'stop')),
+  control_by      text        not null,
+  control_reason  text,
+  control_at      timestamptz not null default clock_timestamp(),
+  closed_at       timestamptz,
+  outcome         text        check (outcome in ('completed', 'incomplete', 'stopped')),
+  report          jsonb,
+  check ((closed_at is null) = (outcome is null))
+);
+comment on table retain_guard.run is 'An approved plan being carried out. Every batch reads `control` first.';
+
+-- The deletion log ------------------------------------------------------------------------------------
+
+create table if not exists retain_guard.batch (
+  batch_id      uuid        primary key,
+  run_id        uuid        not null,
+  step_no       integer     not null,
+  lane_no       integer     not null,
+  seq           integer     not null check (seq > 0),
+  record_class  text        not null,
+  rule_id       text        not null,
+  rule_version  integer     not null,
+  action        text        not null check (action in ('delete', 'anonymise', 'reduce')),
+  table_name    text        not null,
+  destroyed     integer     not null check (destroyed > 0),
+  parts         jsonb       not null,
+  hold_version  bigint      not null,
+  schema_sha256 text        not null,
+  executed_at   timestamptz not null,
+  txid          xid8        not null,
+  unique (run_id, step_no, lane_no, seq),
+  foreign key (run_id, step_no, lane_no) references retain_guard.lane
+);
+create index if not exists batch_by_class_time on retain_guard.batch (record_class, executed_at);
+create index if not exists batch_by_rule on retain_guard.batch (rule_id, executed_at);
+create index if not exists batch_by_time on retain_guard.batch (executed_at);
+comment on table retain_guard.batch is
+  'One row per transaction that destroyed something, written by that transaction.';
+
+create table if not exists retain_guard.batch_staged (
+  batch_id      uuid        primary key references retain_guard.batch,
+  run_id        uuid        not null,
+  step_no       integer     not null,
+  lane_no       integer     not null,
+  executed_at   timestamptz not null,
+  keys          text[]      not null
+);
+alter table retain_guard.batch_staged alter column keys set storage external;
+create index if not exists batch_staged_by_lane on retain_guard.batch_staged (run_id, step_no, lane_no);
+comment on table retain_guard.batch_staged is
+  'Keys of destroyed records for the moment between the commit and the sealing. A row here is work to do.';
+
+create table if not exists retain_guard.batch_sealed (
+  batch_id      uuid        primary key references retain_guard.batch,
+  key_epoch     text        not null,
+  header        bytea       not null,
+  header_sha256 bytea       generated always as (sha256(header)) stored,
+  refs          bytea       not null check (octet_length(refs) > 0 and octet_length(refs) % 32 = 0),
+  sealed_at     timestamptz not null default clock_timestamp(),
+  sealed_by     text        not null,
+  recovered     boolean     not null
+);
+alter table retain_guard.batch_sealed alter column refs set storage external;
+comment on column retain_guard.batch_sealed.header is 'RFC 8785 JSON as UTF-8 bytes: the batch as it will stand in the log.';
+comment on column retain_guard.batch_sealed.refs is
+  'One 32-byte reference per destroyed record, keyed, salted and in ascending order; the keys themselves are gone.';
+
+-- Legal holds -----------------------------------------------------------------------------------------
+
+create table if not exists retain_guard.matter (
+  matter_id     text        primary key check (matter_id = btrim(matter_id) and matter_id <> ''),
+  title         text        not null,
+  opened_by     text        not null,
+  opened_at     timestamptz not null default clock_timestamp()
+);
+
+create table if not exists retain_guard.hold (
+  hold_no          bigint      generated always as identity primary key,
+  matter_id        text        not null references retain_guard.matter,
+  reason           text        not null
+    check (reason in ('litigation', 'complaint', 'investigation', 'inquiry', 'restriction')),
+  because          text        not null check (btrim(because) <> ''),
+  placed_by        text        not null check (placed_by = btrim(placed_by) and placed_by <> ''),
+  placed_at        timestamptz not null,
+  effective_at     timestamptz not null,
+  review_on        date        not null,
+  version          bigint      not null unique,
+  released_at      timestamptz,
+  released_by      text,
+  released_because text,
+  released_version bigint      unique,
+  check (num_nulls(released_at, released_by, released_because, released_version) in (0, 4))
+);
+comment on column retain_guard.hold.effective_at is
+  'Read from the database clock while no batch was running: every later batch has a later executed_at.';
+create index if not exists hold_by_matter on retain_guard.hold (matter_id);
+
+create table if not exists retain_guard.hold_key (
+  record_class  text   collate "C" not null,
+  key_text      text   collate "C" not null,
+  hold_no       bigint not null references retain_guard.hold,
+  primary key (record_class, key_text, hold_no)
+);
+create index if not exists hold_key_by_hold on retain_guard.hold_key (hold_no);
+
+create table if not exists retain_guard.hold_subject (
+  subject_kind  text   collate "C" not null,
+  subject       text   collate "C" not null,
+  hold_no       bigint not null references retain_guard.hold,
+  primary key (subject_kind, subject, hold_no)
+);
+create index if not exists hold_subject_by_hold on retain_guard.hold_subject (hold_no);
+
+create table if not exists retain_guard.hold_state (
+  only_row  boolean primary key default true check (only_row),
+  version   bigint  not null
+);
+insert into retain_guard.hold_state (version) values (0) on conflict do nothing;
+comment on table retain_guard.hold_state is
+  'Number of the last placing or releasing. Plans and batches record which one they saw.';
+
+reset role;

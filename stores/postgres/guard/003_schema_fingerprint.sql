@@ -1,0 +1,49 @@
+-- The shape of a set of tables as far as it decides what a deletion does.
+set local role retain_guard_owner;
+
+-- SHA-256 over everything that could change what destroying a row of `p_tables` touches: columns,
+-- constraints of and *onto* the tables, user triggers, rules, row security and partitions. Two calls
+-- give the same value exactly when none of that changed. Incoming foreign keys are found through the
+-- referential triggers they leave on the table, which are indexed; pg_constraint is not, that way round.
+create or replace function retain_guard.schema_sha256(p_tables text[])
+returns text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+  with recursive
+    governed as (
+      select t.name::regclass::oid as oid from unnest(p_tables) as t(name)
+    ),
+    tree as (
+      select oid from governed
+      union
+      select i.inhrelid from pg_inherits i join tree on tree.oid = i.inhparent
+    ),
+    facts(kind, fact) as (
+      select 1, format('%s %s %s %s %s %s', c.oid::regclass, c.relkind, c.relrowsecurity,
+                       c.relforcerowsecurity, c.relhasrules, c.relispartition)
+        from pg_class c join tree using (oid)
+      union all
+      select 2, format('%s %s %s %s %s %s %s %s', a.attrelid::regclass, a.attnum, a.attname,
+                       a.atttypid::regtype, a.atttypmod, a.attnotnull, a.attgenerated, a.attidentity)
+        from pg_attribute a join governed on governed.oid = a.attrelid
+       where a.attnum > 0 and not a.attisdropped
+      union all
+      select 3, format('%s %s %s %s %s %s %s %s %s', c.conname, c.contype, c.conrelid::regclass,
+                       c.confrelid::regclass, c.conkey, c.confkey, c.confdeltype, c.confupdtype,
+                       c.convalidated)
+        from pg_constraint c
+       where c.conparentid = 0
+         and (c.conrelid in (select oid from tree)
+              or c.oid in (select g.tgconstraint from pg_trigger g join tree on tree.oid = g.tgrelid))
+      union all
+      select 4, format('%s %s %s %s %s', g.tgrelid::regclass, g.tgname, g.tgenabled, g.tgtype,
+                       g.tgfoid::regprocedure)
+        from pg_trigger g join tree on tree.oid = g.tgrelid
+       where not g.tgisinternal and g.tgparentid = 0
+    )
+  select encode(sha256(convert_to(string_agg(fact, e'\n' order by kind, fact collate "C"), 'UTF8')), 'hex')
+    from facts
+$$;
+
+reset role;

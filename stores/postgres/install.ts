@@ -1,0 +1,144 @@
+/**
+ * Installing, granting and removing the guard. The guard itself is the SQL beside this file; what
+ * depends on the schedule, rights on governed tables, is computed here and applied in the same
+ * transaction.
+ */
+import { readdir, readFile } from 'node:fs/promises';
+import type { Sql } from 'postgres';
+import type { Aggregate } from './aggregate.ts';
+import type { CatalogueTable } from './catalogue.ts';
+import { asStore } from './driver-error.ts';
+import type { StoreConnection } from './connection.ts';
+import { quoteIdentifier } from './identifier.ts';
+import type { ResolvedStore } from './reality.ts';
+
+export const GUARD_VERSION = 1;
+const GUARD_FOLDER = new URL('./guard/', import.meta.url);
+
+/** The rights on one governed table. Columns the guard may overwrite or must be able to lock. */
+export interface TableRights {
+  readonly table: CatalogueTable;
+  readonly remove: boolean;
+  readonly updateColumns: readonly string[];
+}
+
+/**
+ * The rights that the guard's owner needs, and no others: DELETE where rows go, UPDATE on the columns
+ * that are blanked or detached, and UPDATE on one column of every table whose rows are locked before
+ * they go (PostgreSQL asks that of SELECT … FOR UPDATE).
+ */
+export function requiredRights(store: ResolvedStore): TableRights[] {
+  const rights = new Map<string, { table: CatalogueTable; remove: boolean; updateColumns: Set<string> }>();
+  const of = (table: CatalogueTable) => {
+    const found = rights.get(table.sql) ?? { table, remove: false, updateColumns: new Set<string>() };
+    rights.set(table.sql, found);
+    return found;
+  };
+  for (const aggregate of store.aggregates.values()) {
+    of(aggregate.root);
+    for (const part of [...aggregate.owned, ...aggregate.detached, ...aggregate.blocking]) of(part.table);
+  }
+  for (const { aggregate, rule, overwrites } of store.rules.values()) {
+    const root = of(aggregate.root);
+    if (rule.then.kind === 'delete') root.remove = true;
+    for (const { column } of overwrites) root.updateColumns.add(column.name);
+    addPartRights(aggregate, of);
+  }
+  return [...rights.values()].map(({ table, remove, updateColumns }) => ({
+    table,
+    remove,
+    updateColumns: [...updateColumns].sort(),
+  }));
+}
+
+function addPartRights(
+  aggregate: Aggregate,
+  of: (table: CatalogueTable) => { remove: boolean; updateColumns: Set<string> },
+): void {
+  const lockable = (columns: readonly string[], table: CatalogueTable) => {
+    const [first] = columns;
+    if (first !== undefined) of(table).updateColumns.add(first);
+  };
+  lockable(aggregate.recordClass.key, aggregate.root);
+  for (const part of aggregate.owned) {
+    of(part.table).remove = true;
+    lockable(part.path.at(-1)?.childColumns ?? [], part.table);
+  }
+  for (const part of aggregate.detached) {
+    for (const name of part.path.at(-1)?.childColumns ?? []) of(part.table).updateColumns.add(name);
+  }
+}
+
+/** Reads the guard's SQL files in their order. */
+export async function guardFiles(): Promise<{ name: string; sql: string }[]> {
+  const names = (await readdir(GUARD_FOLDER)).filter((name) => name.endsWith('.sql')).sort();
+  return Promise.all(names.map(async (name) => ({ name, sql: await readFile(new URL(name, GUARD_FOLDER), 'utf8') })));
+}
+
+/** The statements that give the guard's roles their rights on governed tables, for review and for running. */
+export function grantStatements(rights: readonly TableRights[]): string[] {
+  const schemas = [...new Set(rights.map(({ table }) => table.schema))];
+  return [
+    ...schemas.map((schema) => `grant usage on schema ${quoteIdentifier(schema)} to retain_guard_owner, retain_app`),
+    ...rights.flatMap(({ table, remove, updateColumns }) => [
+      `grant select on ${table.sql} to retain_guard_owner, retain_app`,
+      ...(remove ? [`grant delete on ${table.sql} to retain_guard_owner`] : []),
+      ...(updateColumns.length > 0
+        ? [`grant update (${updateColumns.map(quoteIdentifier).join(', ')}) on ${table.sql} to retain_guard_owner`]
+        : []),
+    ]),
+  ];
+}
+
+/** Everything in one script, so that a person can read what will run before it runs. */
+export async function installScript(store: ResolvedStore): Promise<string> {
+  const files = await guardFiles();
+  return [
+    'begin;',
+    'select pg_catalog.pg_advisory_xact_lock(5395534002);',
+    ...files.map(({ name, sql }) => `-- ${name}\n${sql}`),
+    ...grantStatements(requiredRights(store)).map((statement) => `${statement};`),
+    'commit;',
+  ].join('\n');
+}
+
+/** Installs or brings up to date, in one transaction. Needs an admin connection. */
+export async function installGuard(connection: StoreConnection, store: ResolvedStore): Promise<void> {
+  const script = await installScript(store);
+  await asStore(connection.store, () => connection.sql.unsafe(script).simple());
+}
+
+/**
+ * Removes the guard's functions and every right it had on governed tables; the tables with the log
+ * stay, readable by the auditor role. Installing again picks up where this left off.
+ */
+export async function uninstallGuard(connection: StoreConnection): Promise<void> {
+  await asStore(connection.store, async () => {
+    const functions = await connection.sql<{ signature: string }[]>`
+      select p.oid::regprocedure::text as signature from pg_catalog.pg_proc p
+        join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = 'retain_guard'`;
+    const granted = await grantedTables(connection.sql);
+    const script = [
+      'begin;',
+      'drop trigger if exists planned_is_closed on retain_guard.planned;',
+      ...functions.map(({ signature }) => `drop function ${signature} cascade;`),
+      ...granted.map((table) => `revoke all on ${table} from retain_guard_owner, retain_app, retain_worker;`),
+      'revoke all on all tables in schema retain_guard from retain_app, retain_worker;',
+      'delete from retain_guard.installation;',
+      'commit;',
+    ].join('\n');
+    await connection.sql.unsafe(script).simple();
+  });
+}
+
+async function grantedTables(sql: Sql): Promise<string[]> {
+  const rows = await sql<{ table: string }[]>`
+    select distinct format('%I.%I', n.nspname, c.relname) as "table"
+      from pg_catalog.pg_class c
+      join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p') and n.nspname <> 'retain_guard'
+       and (has_any_column_privilege('retain_guard_owner', c.oid, 'select, update')
+            or has_any_column_privilege('retain_app', c.oid, 'select, update'))
+       and n.nspname not in ('pg_catalog', 'information_schema')`;
+  return rows.map(({ table }) => table);
+}

@@ -1,0 +1,74 @@
+/**
+ * The port through which Retain destroys. One guard per governed store; adapters are self-contained
+ * and as native as their store.
+ */
+import type { BatchCounts, BatchIdentity, BatchOutcome, LaneId, LaneState } from '../domain/disposal.ts';
+import type { DispositionKind } from '../domain/plan.ts';
+
+/** What is the same for every batch of a step; read once per slice from the approved document. */
+export interface StepDescription {
+  readonly run: string;
+  readonly step: number;
+  /** Digest of the approved plan, `sha256:<hex>`. */
+  readonly planDigest: string;
+  readonly recordClass: string;
+  readonly rule: string;
+  readonly ruleVersion: number;
+  /** SHA-256 of the schedule version the rule stands in, hex. */
+  readonly ruleSha256: string;
+  readonly action: DispositionKind;
+  readonly table: string;
+  readonly schemaSha256: string;
+}
+
+/** A committed batch whose keys still wait to be turned into references. */
+export interface StagedBatch extends BatchIdentity {
+  /** RFC 3339 UTC with microseconds, from the database clock. */
+  readonly executedAt: string;
+  readonly txid: string;
+  readonly holdVersion: number;
+  /** Rows that went along, by table. */
+  readonly parts: Readonly<Record<string, number>>;
+  /** PostgreSQL text of each key column in declared order, one tuple per destroyed record. */
+  readonly keys: readonly (readonly string[])[];
+}
+
+export interface BatchResult {
+  readonly outcome: BatchOutcome;
+  readonly counts: BatchCounts;
+  /** Present exactly when something was destroyed. */
+  readonly staged?: StagedBatch;
+}
+
+export interface SealedBatch {
+  readonly batch: string;
+  readonly keyEpoch: string;
+  /** RFC 8785 JSON, UTF-8. */
+  readonly header: Buffer;
+  /** 32 bytes per destroyed record, strictly ascending. */
+  readonly refs: Buffer;
+  readonly sealedBy: string;
+  /** True when another worker than the one that destroyed did the sealing. */
+  readonly recovered: boolean;
+}
+
+/**
+ * What a worker may ask of a governed store. Implementations MUST make `disposeBatch` one transaction
+ * that destroys, logs and moves the lane's cursor, or does nothing; MUST refuse a fence that is not
+ * the newest (`FENCED`); and MUST NOT destroy anything under a hold, outside the approved statements
+ * or changed since the plan, whatever the caller believes.
+ */
+export interface DisposalGuard {
+  describeStep(run: string, step: number): Promise<StepDescription>;
+  claimLane(lane: LaneId): Promise<LaneState>;
+  laneState(lane: LaneId): Promise<LaneState>;
+  disposeBatch(lane: LaneId, fence: bigint, limitRecords: number): Promise<BatchResult>;
+  /** Unsealed batches of the lane in sequence order. */
+  stagedBatches(lane: LaneId): Promise<StagedBatch[]>;
+  /** SHA-256 of the last sealed header of the lane, hex; 64 zeros before the first. */
+  lastHeaderSha256(lane: LaneId): Promise<string>;
+  /** False when the batch was sealed before. */
+  sealBatch(sealed: SealedBatch): Promise<boolean>;
+  /** The store's own clock, RFC 3339 UTC. */
+  clock(): Promise<string>;
+}
