@@ -70,5 +70,5 @@ export interface OrchestrateActivities {
 }
 
 export interface DisposeActivities {
-  disposeSlice(input: DisposeSliceInput): Promise<SliceResult>;
+  readonly disposeSlice: (input: DisposeSliceInput) => Promise<SliceResult>;
 }

@@ -7,9 +7,9 @@ import { beating } from './heartbeat.ts';
 
 /** How the slice's loop talks to whoever runs it, between two batches. */
 export interface SliceHooks {
-  onBatch(totals: BatchCounts): void;
+  readonly onBatch: (totals: BatchCounts) => void;
   /** True when the loop must end after the batch in hand. */
-  cancelled(): boolean;
+  readonly cancelled: () => boolean;
 }
 
 /** The slice itself: many batches, each one transaction; bound to its stores by the worker. */

@@ -131,7 +131,7 @@ export function mapping<Key extends z.core.$ZodRecordKey, Value extends z.ZodTyp
   size: 'any' | 'at least one' = 'any',
 ) {
   return z.record(key, value).superRefine((entries, context) => {
-    if (size === 'at least one' && Object.keys(entries as object).length === 0) {
+    if (size === 'at least one' && Object.keys(entries).length === 0) {
       const message = 'names nothing.';
       context.addIssue({ code: 'custom', params: { code: 'LIST_EMPTY' }, message });
     }

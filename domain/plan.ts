@@ -65,7 +65,11 @@ export interface PlanDocument {
   /** Hold version the counting statement saw. */
   readonly holdVersion: number;
   readonly steps: readonly PlanStep[];
-  readonly notRun: readonly { readonly rule: string; readonly recordClass: string; readonly why: string }[];
+  readonly notRun: readonly {
+    readonly rule: string;
+    readonly recordClass: string;
+    readonly why: string;
+  }[];
 }
 
 /** A plan as it is kept: the document with its digest (`sha256:<hex>`). */

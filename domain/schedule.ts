@@ -5,7 +5,10 @@
  * ambiguous; nothing here has a default that could destroy.
  */
 
-/** A whole, positive calendar period: exactly one unit, never a time part. `P6Y` is `{ years: 6 }`. */
+/**
+ * A whole, positive calendar period: exactly one unit, never a time part. `at_most` may be written
+ * with years and months (`P6Y3M`); it is then 75 months here, and `iso` keeps what was written.
+ */
 export interface RetentionPeriod {
   /** As written in the file, for example `P6Y`. */
   readonly iso: string;
@@ -83,7 +86,7 @@ export type Trigger =
   | {
       readonly kind: 'latest' | 'earliest';
       readonly event: string;
-      /** Table of the owned part as written: `contract` or `public.contract`. */
+      /** Table of the owned part, `contract` or `public.contract`; `splitQualified` reads it. */
       readonly part: string;
       readonly column: string;
       readonly zone?: string;
@@ -101,7 +104,9 @@ interface RuleCommon {
   readonly id: string;
   readonly appliesTo: string;
   readonly where: readonly Condition[];
+  /** Empty only on an undecided rule. */
   readonly authority: string;
+  /** Empty only on an undecided rule. */
   readonly owner: string;
 }
 

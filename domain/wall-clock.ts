@@ -4,29 +4,29 @@
  */
 
 import { clockChangeMs, offsetMs } from './calendar.ts';
-import { type Instant, instantMicros, wallText } from './instant.ts';
+import { type Instant, instant, instantFromMicros, instantMicros, wallText } from './instant.ts';
 
 /** The longest jump of any zone's clocks was a day (Apia, Manila, Kwajalein); an hour of margin. */
 const LONGEST_JUMP_MS = 25 * 3_600_000;
 
 /** What the clocks of `zone` show at an instant: `YYYY-MM-DD HH:mm:ss.ffffff`. */
-export function wallClock(instant: Instant, zone: string): string {
-  const micros = instantMicros(instant);
+export function wallClock(at: Instant, zone: string): string {
+  const micros = instantMicros(at);
   return wallText(micros + microsAhead(zone, floorMs(micros)));
 }
 
 /**
- * The reading `L` of `zone`'s clocks such that a recorded reading `v < L` happened before `instant`
+ * The reading `L` of `zone`'s clocks such that a recorded reading `v < L` happened before `at`
  * under every possible interpretation of `v`. One threshold has to serve both kinds of ambiguity, and
  * it errs towards keeping:
  * - an hour that repeats: from inside or before its first pass, a reading in it may belong to the
- *   second pass, after `instant`; `L` is then no later than the start of the repeated range;
+ *   second pass, after `at`; `L` is then no later than the start of the repeated range;
  * - an hour that was skipped: a reading in it was recorded by a clock that did not change, so for
  *   the length of the gap `L` follows the unchanged clock.
- * Away from clock changes `v < L` holds exactly when `v` happened before `instant`.
+ * Away from clock changes `v < L` holds exactly when `v` happened before `at`.
  */
-export function localBoundary(instant: Instant, zone: string): string {
-  const micros = instantMicros(instant);
+export function localBoundary(at: Instant, zone: string): string {
+  const micros = instantMicros(at);
   const epochMs = floorMs(micros);
   const now = offsetMs(zone, epochMs);
   const readings = [micros + millisToMicros(now)];
@@ -42,6 +42,23 @@ export function localBoundary(instant: Instant, zone: string): string {
     if (epochMs < change + (now - earlier)) readings.push(micros + millisToMicros(earlier));
   }
   return wallText(readings.sort((a, b) => (a < b ? -1 : 1))[0] ?? micros);
+}
+
+/**
+ * The latest instant a reading of `zone`'s clocks can mean: the second pass of a repeated hour; for a
+ * reading that was skipped, what a clock that did not change would have meant. Reading is
+ * `YYYY-MM-DD HH:mm:ss` with at most six decimals; `USAGE` for anything else. Agrees with
+ * `localBoundary`: a reading below the boundary means an instant before it.
+ */
+export function latestInstant(reading: string, zone: string): Instant {
+  const micros = instantMicros(instant(`${reading.replace(' ', 'T')}Z`));
+  const epochMs = floorMs(micros);
+  const offsets = [-LONGEST_JUMP_MS, LONGEST_JUMP_MS]
+    .map((away) => offsetMs(zone, epochMs + away))
+    .sort((a, b) => a - b);
+  const meanings = offsets.map((offset) => micros - millisToMicros(offset));
+  const shown = meanings.find((at) => at + microsAhead(zone, floorMs(at)) === micros);
+  return instantFromMicros(shown ?? meanings[0] ?? micros);
 }
 
 function microsAhead(zone: string, epochMs: number): bigint {

@@ -6,17 +6,21 @@ import {
   type LogLevel as SdkLevel,
   type Logger as SdkLogger,
 } from '@temporalio/worker';
-import { type DestinationStream, type Logger, pino } from 'pino';
+import { type DestinationStream, type LogFn, type Logger as PinoLogger, pino } from 'pino';
 import { anonymous } from '../activities/failure.ts';
 import type { LogLevel } from '../config/env.ts';
 import { RetentionError } from '../domain/errors.ts';
 
-export type { Logger } from 'pino';
+/** What we use of pino. No children: pino writes the bindings of a child unseen. */
+export type Logger = Pick<
+  PinoLogger,
+  'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'flush'
+>;
 
 /** Ids of our own rows and of Temporal, counts and words: nothing of a governed record has such a name. */
 const FIELDS: ReadonlySet<string> = new Set([
   ...['run', 'store', 'step', 'lane', 'batch', 'seq', 'fence', 'rule', 'outcome', 'phase', 'code'],
-  ...['queue', 'queues', 'lanes', 'zone', 'signal', 'version', 'address', 'server'],
+  ...['service', 'queue', 'queues', 'lanes', 'zone', 'signal', 'version', 'address', 'server'],
   ...['picked', 'destroyed', 'held', 'blocked', 'changed', 'gone', 'withheld', 'durationMs'],
   ...['namespace', 'taskQueue', 'workflowId', 'workflowType', 'runId', 'workflowRunId'],
   ...['activityId', 'activityType', 'attempt', 'sdkComponent', 'target', 'workerDeployment'],
@@ -28,9 +32,22 @@ export function createLogger(level: LogLevel, destination?: DestinationStream): 
     level,
     base: { service: 'retain' },
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }), log: onlyKnown },
+    formatters: {
+      level: (label: string) => ({ level: label }),
+      log: onlyKnown,
+    },
+    // Ours has reduced the error already; pino's own would look for a stack.
+    serializers: { err: (reduced: unknown) => reduced },
+    hooks: { logMethod: withMessage },
   };
   return destination === undefined ? pino(options) : pino(options, destination);
+}
+
+/** Without a message of ours pino would write the error's, which may quote a record. */
+function withMessage(this: PinoLogger, args: Parameters<LogFn>, method: LogFn): void {
+  const [first, message] = args;
+  if (typeof first === 'string') method.apply(this, args);
+  else method.call(this, first, typeof message === 'string' ? message : 'no message');
 }
 
 function onlyKnown(fields: Record<string, unknown>): Record<string, unknown> {

@@ -74,7 +74,9 @@ async function runLanes(state: StepState): Promise<LaneEnd[]> {
       }),
     ),
   );
-  const failures = settled.flatMap((lane) => (lane.status === 'rejected' ? [lane.reason] : []));
+  const failures = settled.flatMap((lane): unknown[] =>
+    lane.status === 'rejected' ? [lane.reason] : [],
+  );
   const failure = failures.find((reason) => !isCancellation(reason)) ?? failures[0];
   if (failure !== undefined) throw isCancellation(failure) ? failure : asFailure(failure);
   return settled.flatMap((lane) => (lane.status === 'fulfilled' ? [lane.value] : []));

@@ -25,13 +25,13 @@ const { recordDecision, openRun, setControl } =
 export function handleMessages(state: PurgeState): void {
   setHandler(progress, () => progressOf(state));
   setHandler(approve, (decision) => decide(state, 'approve', decision), {
-    validator: (decision) => mayDecide(state, 'approve', decision),
+    validator: (decision: Decision) => mayDecide(state, 'approve', decision),
   });
   setHandler(reject, (decision) => decide(state, 'reject', decision), {
-    validator: (decision) => mayDecide(state, 'reject', decision),
+    validator: (decision: Decision) => mayDecide(state, 'reject', decision),
   });
   setHandler(apply, (request) => applyPlan(state, request), {
-    validator: (request) => mayApply(state, request),
+    validator: (request: Apply) => mayApply(state, request),
   });
   for (const [update, control] of [
     [pause, 'pause'],
@@ -39,7 +39,7 @@ export function handleMessages(state: PurgeState): void {
     [stop, 'stop'],
   ] as const) {
     setHandler(update, (request) => changeControl(state, control, request), {
-      validator: (request) => mayControl(state, request),
+      validator: (request: ControlRequest) => mayControl(state, request),
     });
   }
 }

@@ -56,11 +56,11 @@ async function untilApplied(
 ): Promise<OpenedRun | undefined> {
   const decided = (): boolean => state.opened !== undefined || state.phase === 'rejected';
   const leftMs = expiresAtMs - Date.now();
-  let cancelled: unknown;
+  let cancelled: Error | undefined;
   try {
     if (leftMs > 0) await condition(decided, leftMs);
   } catch (error) {
-    if (!isCancellation(error)) throw error;
+    if (!(error instanceof TemporalFailure) || !isCancellation(error)) throw error;
     cancelled = error;
   }
   // Whoever was accepted before the end gets an answer, and may still have opened the run: then it has

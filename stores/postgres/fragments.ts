@@ -108,6 +108,11 @@ function triggerTest({ trigger }: DueTest, values: Values, prefix: string): stri
   }
 }
 
+/** True for a record that satisfies the rule's `where`; `true` when it has none. */
+export function whereTest(where: readonly ResolvedCondition[], values: Values): string {
+  return where.length === 0 ? 'true' : where.map((one) => conditionTest(one, values)).join(' and ');
+}
+
 function conditionTest({ condition, column: info }: ResolvedCondition, values: Values): string {
   const left = column('r', info.name);
   switch (condition.op) {

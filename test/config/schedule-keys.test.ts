@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isMap, isScalar, type Pair, parseDocument } from 'yaml';
+import { isMap, isScalar, parseDocument } from 'yaml';
 import { edited, fits, keysOf, lineOf, linesWith, type Path, samePath } from './schedule-text.ts';
 import { findingsOf, VALID } from './valid-schedule.ts';
 
@@ -74,7 +74,8 @@ describe('every single key of a valid schedule', () => {
     for (const value of wrongValues(path)) {
       const text = edited(VALID, path, (map, index, document) => {
         const node = document.createNode(value, { flow: true });
-        if (map.items[index] !== undefined) (map.items[index] as Pair).value = node;
+        const pair = map.items[index];
+        if (pair !== undefined) pair.value = node;
       });
       // A long value goes to the next line.
       expectErrorAt(text, [line, line + 1], JSON.stringify(value));

@@ -264,7 +264,7 @@ describe('values', () => {
     ['table: public.customer', `table: public.${'x'.repeat(64)}`, 'VALUE_MALFORMED'],
     ['{ in: [access, language] }', '{ in: [] }', 'LIST_EMPTY'],
     ['{ in: [access, language] }', '{ in: [access], not: language }', 'KEY_CONFLICT'],
-    ['{ is: not null }', '{ is: empty }', 'VALUE_UNKNOWN'],
+    ['{ is: not null }', '{ is: empty }', 'TYPE_WRONG'],
     ['status: closed', 'status: 12345678901234567890', 'VALUE_MALFORMED'],
     ['key: [customer_id, visit]', 'key: [customer_id, customer_id]', 'LIST_DOUBLED'],
     ['key: [customer_id, visit]', 'key: []', 'LIST_EMPTY'],
@@ -272,7 +272,7 @@ describe('values', () => {
     ['then: reduce', 'then: reduse', 'VALUE_UNKNOWN'],
     ['keep: indefinitely', 'keep: for ever', 'VALUE_UNKNOWN'],
     ['status: undecided', 'status: decided', 'VALUE_UNKNOWN'],
-    ['at_once: true', 'at_once: yes', 'TYPE_WRONG'],
+    ['at_once: true', 'at_once: yes', 'VALUE_UNKNOWN'],
     ['triggered_on: 2020-02-29', 'triggered_on: 2019-02-29', 'VALUE_MALFORMED'],
     ['complaint_customer_id_fkey: blocking', 'complaint_customer_id_fkey: block', 'VALUE_UNKNOWN'],
   ])('%s → %s is %s', (from, to, code) => {

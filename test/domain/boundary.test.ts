@@ -11,7 +11,7 @@ import {
   instantMicros,
 } from '../../domain/instant.ts';
 import type { CutoffCalendar } from '../../domain/schedule.ts';
-import { localBoundary, wallClock } from '../../domain/wall-clock.ts';
+import { latestInstant, localBoundary, wallClock } from '../../domain/wall-clock.ts';
 import { period } from './builders.ts';
 import { moments, ODD_ZONES, ZONES } from './moments.ts';
 
@@ -88,6 +88,7 @@ describe('one boundary stands for every trigger', () => {
         (rule, recordedIn, trigger, step) => {
           const reading = wallClock(trigger, recordedIn);
           const latest = latestMeaning(reading, recordedIn);
+          expect(latestInstant(reading, recordedIn)).toBe(latest);
           const { destroyableFrom } = firstDestroyable(rule, { instant: latest });
           const asOf = askedAt(destroyableFrom, trigger, step);
           const limit = localBoundary(boundary(rule, asOf).instant, recordedIn);
@@ -108,6 +109,16 @@ describe('one boundary stands for every trigger', () => {
     expect(latestMeaning(reading, 'Europe/London')).toBe('2026-10-25T01:05:00Z');
     expect(reading < wallClock(first, 'Europe/London')).toBe(true);
     expect(reading < localBoundary(first, 'Europe/London')).toBe(false);
+  });
+});
+
+describe('the latest meaning of a reading', () => {
+  it.each([
+    ['an hour that repeats', '2026-10-25 01:30:00', '2026-10-25T01:30:00Z'],
+    ['an hour that was skipped', '2026-03-29 01:30:00', '2026-03-29T01:30:00Z'],
+    ['summer', '2026-07-01 00:30:00.000001', '2026-06-30T23:30:00.000001Z'],
+  ])('%s', (_name, reading, expected) => {
+    expect(latestInstant(reading, 'Europe/London')).toBe(expected);
   });
 });
 

@@ -4,17 +4,20 @@ import { createLogger } from '../../worker/logging.ts';
 
 const CANARY = 'canary-7f3a@example.org';
 
-function logged(fields: Record<string, unknown>): Record<string, unknown> {
+function logged(fields: object, message?: string): Record<string, unknown> {
   const lines: string[] = [];
   const logger = createLogger('info', { write: (line) => void lines.push(line) });
-  logger.info(fields, 'batch');
+  logger.info(fields, message);
   logger.debug('quiet');
   expect(lines).toHaveLength(1);
   return JSON.parse(lines[0] ?? '{}') as Record<string, unknown>;
 }
 
 test('facts with a known name are written, all others are not', () => {
-  const line = logged({ run: '7f3a', destroyed: 12, email: CANARY, keys: [CANARY], input: CANARY });
+  const line = logged(
+    { run: '7f3a', destroyed: 12, email: CANARY, keys: [CANARY], input: CANARY },
+    'batch',
+  );
   expect(line).toMatchObject({
     level: 'info',
     service: 'retain',
@@ -39,7 +42,8 @@ test('what a driver says of a record is not written', () => {
     code: '23505',
     detail: CANARY,
   });
-  const line = logged({ err });
-  expect(JSON.stringify(line)).not.toContain(CANARY);
-  expect(line['err']).toMatchObject({ name: 'SQLSTATE 23505' });
+  for (const line of [logged({ err }), logged(err), logged({ err }, 'slice failed')]) {
+    expect(JSON.stringify(line)).not.toContain(CANARY);
+    expect(line['err']).toMatchObject({ name: 'SQLSTATE 23505' });
+  }
 });

@@ -42,7 +42,7 @@ describe.each(recorded)('$name', ({ name, history }) => {
 describe('an incompatible history is refused', () => {
   const full = recorded.find(({ name }) => name === 'run-approved-paused-resumed-completed');
   const changed = (from: string, to: string): RecordedHistory =>
-    JSON.parse(JSON.stringify(full?.history).replaceAll(`"${from}"`, `"${to}"`));
+    JSON.parse(JSON.stringify(full?.history).replaceAll(`"${from}"`, `"${to}"`)) as RecordedHistory;
 
   test('when an activity has another name', async () => {
     await expect(replay(changed('closeRun', 'sealRun'), 'recorded/renamed')).rejects.toThrow(
