@@ -1,20 +1,35 @@
 /** Where pure calendar and live columns meet: boundaries and triggers in the text form of a column's type. */
-import { boundary, firstDestroyable, lastDayKept, type RetentionClock, type TriggerMoment } from '../domain/eligibility.ts';
+
 import { dayIn } from '../domain/calendar.ts';
 import { calendarDate, dayNumber } from '../domain/civil.ts';
-import { instant, type Instant } from '../domain/instant.ts';
+import {
+  boundary,
+  firstDestroyable,
+  lastDayKept,
+  type RetentionClock,
+  type TriggerMoment,
+} from '../domain/eligibility.ts';
+import { type Instant, instant } from '../domain/instant.ts';
 import type { RetentionPeriod, RetentionSchedule, TimedRule } from '../domain/schedule.ts';
-import { localBoundary } from '../domain/wall-clock.ts';
-import type { ResolvedRule } from '../stores/postgres/reality.ts';
+import { latestInstant, localBoundary } from '../domain/wall-clock.ts';
+import type { ResolvedRule } from '../stores/postgres/match-rule.ts';
 
 /** What a rule counts by; with `period` another period than its minimum. */
-export function clockOf(schedule: RetentionSchedule, rule: TimedRule, period: RetentionPeriod = rule.keep.atLeast): RetentionClock {
+export function clockOf(
+  schedule: RetentionSchedule,
+  rule: TimedRule,
+  period: RetentionPeriod = rule.keep.atLeast,
+): RetentionClock {
   const cutoff = rule.cutoff === undefined ? undefined : schedule.calendars[rule.cutoff];
   return { zone: schedule.timezone, period, cutoff };
 }
 
 /** Everything before this text, read as the trigger column's type, is due at `asOf`. */
-export function boundaryText(schedule: RetentionSchedule, resolved: ResolvedRule, asOf: Instant): string {
+export function boundaryText(
+  schedule: RetentionSchedule,
+  resolved: ResolvedRule,
+  asOf: Instant,
+): string {
   const limit = boundary(clockOf(schedule, resolved.rule), asOf);
   switch (resolved.trigger.column.type) {
     case 'date':
@@ -26,12 +41,14 @@ export function boundaryText(schedule: RetentionSchedule, resolved: ResolvedRule
   }
 }
 
-/** A trigger as PostgreSQL prints it (ISO, UTC session), as the calendar takes it. */
-export function triggerMoment(text: string): TriggerMoment {
+/**
+ * A trigger as PostgreSQL prints it (ISO, UTC session), as the calendar takes it. A reading without a
+ * zone is the latest instant it can mean in the zone it was written in.
+ */
+export function triggerMoment(text: string, zone: string): TriggerMoment {
   if (/^\d{4}-\d{2}-\d{2}$/.test(text)) return { day: calendarDate(text) };
   const zoned = /[+-]\d{2}(:\d{2})?$/.exec(text);
-  // A wall clock without a zone: its day is what a person would read off it.
-  if (!zoned) return { day: calendarDate(text.slice(0, 10)) };
+  if (!zoned) return { instant: latestInstant(text, zone) };
   const offset = zoned[0].length === 3 ? `${zoned[0]}:00` : zoned[0];
   return { instant: instant(`${text.slice(0, -zoned[0].length).replace(' ', 'T')}${offset}`) };
 }
@@ -44,7 +61,12 @@ export interface Dates {
 }
 
 /** The dates that follow from one trigger. */
-export function datesOf(schedule: RetentionSchedule, rule: TimedRule, trigger: TriggerMoment, asOf: Instant): Dates {
+export function datesOf(
+  schedule: RetentionSchedule,
+  rule: TimedRule,
+  trigger: TriggerMoment,
+  asOf: Instant,
+): Dates {
   const { keptThrough, destroyableFrom } = firstDestroyable(clockOf(schedule, rule), trigger);
   const most = rule.keep.atMost;
   if (!most) return { keptThrough, destroyableFrom, overdueDays: null };

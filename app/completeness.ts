@@ -53,31 +53,73 @@ interface LaneTotals {
   finished: boolean;
 }
 
-export async function completeness(retain: Retain, connection: StoreConnection, document: PlanDocument): Promise<CompletenessReport> {
+export async function completeness(
+  retain: Retain,
+  connection: StoreConnection,
+  document: PlanDocument,
+): Promise<CompletenessReport> {
   const totals = await laneTotals(connection, document.run);
   const fresh = await freshCounts(retain, connection, document);
   const steps = document.steps.map((step, index) => {
-    const lanes = totals.get(index + 1) ?? { destroyed: 0, held: 0, blocked: 0, changed: 0, gone: 0, finished: false };
+    const lanes = totals.get(index + 1) ?? {
+      destroyed: 0,
+      held: 0,
+      blocked: 0,
+      changed: 0,
+      gone: 0,
+      finished: false,
+    };
     const now = fresh?.[index];
-    const base = { step: index + 1, rule: step.rule, recordClass: step.recordClass, due: step.counts.due, destroyed: lanes.destroyed, finished: lanes.finished };
+    const base = {
+      step: index + 1,
+      rule: step.rule,
+      recordClass: step.recordClass,
+      due: step.counts.due,
+      destroyed: lanes.destroyed,
+      finished: lanes.finished,
+    };
     if (!now) {
       const seen = lanes.destroyed + lanes.held + lanes.blocked + lanes.changed + lanes.gone;
-      return { ...base, held: lanes.held, blocked: lanes.blocked, changed: lanes.changed, gone: lanes.gone, freed: 0, arrived: 0, left: Math.max(0, step.counts.due - seen) };
+      return {
+        ...base,
+        held: lanes.held,
+        blocked: lanes.blocked,
+        changed: lanes.changed,
+        gone: lanes.gone,
+        freed: 0,
+        arrived: 0,
+        left: Math.max(0, step.counts.due - seen),
+      };
     }
     const { held, blocked, changed } = now.all;
     const left = now.left;
     const freed = now.all.destroys - left;
     const rest = step.counts.due - lanes.destroyed - held - blocked - changed - freed - left;
-    return { ...base, held, blocked, changed, freed, left, gone: Math.max(0, rest), arrived: Math.max(0, -rest) };
+    return {
+      ...base,
+      held,
+      blocked,
+      changed,
+      freed,
+      left,
+      gone: Math.max(0, rest),
+      arrived: Math.max(0, -rest),
+    };
   });
   return { counted: fresh !== undefined, steps };
 }
 
-async function laneTotals(connection: StoreConnection, run: string): Promise<Map<number, LaneTotals>> {
-  const rows = await asStore(connection.store, () => connection.sql<(LaneTotals & { step_no: number })[]>`
+async function laneTotals(
+  connection: StoreConnection,
+  run: string,
+): Promise<Map<number, LaneTotals>> {
+  const rows = await asStore(
+    connection.store,
+    () => connection.sql<(LaneTotals & { step_no: number })[]>`
     select step_no, sum(destroyed)::integer as destroyed, sum(held)::integer as held, sum(blocked)::integer as blocked,
            sum(changed)::integer as changed, sum(gone)::integer as gone, bool_and(finished_at is not null) as finished
-      from retain_guard.lane where run_id = ${run} group by step_no`);
+      from retain_guard.lane where run_id = ${run} group by step_no`,
+  );
   return new Map(rows.map((row) => [row.step_no, row]));
 }
 
@@ -96,12 +138,21 @@ async function freshCounts(
       const counts: { all: StepCounts; left: number }[] = [];
       for (const [index, step] of document.steps.entries()) {
         const rule = resolved.rules.get(step.rule);
-        if (!rule) throw new RetentionError('INVARIANT_BROKEN', 'A rule of the plan is not in its schedule.', { rule: step.rule });
+        if (!rule)
+          throw new RetentionError(
+            'INVARIANT_BROKEN',
+            'A rule of the plan is not in its schedule.',
+            { rule: step.rule },
+          );
         const model = stepModel(resolved, rule, (any) => boundaryText(schedule, any, asOf));
         const count = counter(tx, document.run, index + 1, document);
         const [all] = await count<StepCounts>(countStatement(model, 'all'));
-        const [planned] = model.source === 'planned' ? await count<StepCounts>(countStatement(model, 'planned')) : [all];
-        if (!all || !planned) throw new RetentionError('INVARIANT_BROKEN', 'A count gave no answer.');
+        const [planned] =
+          model.source === 'planned'
+            ? await count<StepCounts>(countStatement(model, 'planned'))
+            : [all];
+        if (!all || !planned)
+          throw new RetentionError('INVARIANT_BROKEN', 'A count gave no answer.');
         counts.push({ all, left: planned.destroys });
       }
       return counts;

@@ -4,7 +4,11 @@ import type { ControlDb, InstalledSchedule, RunEntry } from '../db/client.ts';
 import { RetentionError } from '../domain/errors.ts';
 import type { RetentionSchedule, StoreDefinition } from '../domain/schedule.ts';
 import { didYouMean } from '../domain/suggest.ts';
-import { connectStore, type StoreConnection, type StoreRole } from '../stores/postgres/connection.ts';
+import {
+  connectStore,
+  type StoreConnection,
+  type StoreRole,
+} from '../stores/postgres/connection.ts';
 import type { EpochKeys } from './epoch-keys.ts';
 
 export interface Retain {
@@ -22,11 +26,18 @@ export interface ScheduleInForce extends InstalledSchedule {
 export async function scheduleInForce(retain: Retain): Promise<ScheduleInForce> {
   const installed = await retain.control.latestSchedule();
   if (!installed) {
-    throw new RetentionError('SCHEDULE_NOT_INSTALLED', 'No schedule is installed. Run: retain schedule install FILE');
+    throw new RetentionError(
+      'SCHEDULE_NOT_INSTALLED',
+      'No schedule is installed. Run: retain schedule install FILE',
+    );
   }
   const { schedule } = parseSchedule(installed.document, `schedule version ${installed.version}`);
   if (!schedule) {
-    throw new RetentionError('SCHEDULE_INVALID', `Schedule version ${installed.version} was written for another version of Retain. Install it again.`, { version: installed.version });
+    throw new RetentionError(
+      'SCHEDULE_INVALID',
+      `Schedule version ${installed.version} was written for another version of Retain. Install it again.`,
+      { version: installed.version },
+    );
   }
   return { ...installed, schedule };
 }
@@ -39,9 +50,10 @@ export function storeNamed(schedule: RetentionSchedule, name: string | undefined
   const found = name === undefined ? undefined : schedule.stores[name];
   if (found) return found;
   const names = Object.keys(schedule.stores);
-  const message = name === undefined
-    ? `The schedule has several stores; say which with --store: ${names.join(', ')}.`
-    : `There is no store ${name} in the schedule.${didYouMean(name, names)} Stores: ${names.join(', ')}.`;
+  const message =
+    name === undefined
+      ? `The schedule has several stores; say which with --store: ${names.join(', ')}.`
+      : `There is no store ${name} in the schedule.${didYouMean(name, names)} Stores: ${names.join(', ')}.`;
   throw new RetentionError('STORE_UNKNOWN', message);
 }
 
@@ -62,14 +74,26 @@ export async function withStore<T>(
 
 /** The run whose id, or plan name `xxxx-yyyy`, begins like this; ambiguous and unknown are refused. */
 export async function runNamed(retain: Retain, name: string): Promise<RunEntry> {
-  const [runPart = '', digestPart = ''] = /^[0-9a-f]{4}-[0-9a-f]{4}$/.test(name) ? name.split('-') : [name];
+  const [runPart = '', digestPart = ''] = /^[0-9a-f]{4}-[0-9a-f]{4}$/.test(name)
+    ? name.split('-')
+    : [name];
   if (!/^[0-9a-f-]{4,36}$/.test(runPart)) {
-    throw new RetentionError('PLAN_UNKNOWN', 'A plan is named by at least four characters of its id, for example 7f3a.');
+    throw new RetentionError(
+      'PLAN_UNKNOWN',
+      'A plan is named by at least four characters of its id, for example 7f3a.',
+    );
   }
-  const matches = (await retain.control.runsByPrefix(runPart)).filter((entry) => entry.digest.startsWith(`sha256:${digestPart}`));
+  const matches = (await retain.control.runsByPrefix(runPart)).filter((entry) =>
+    entry.digest.startsWith(`sha256:${digestPart}`),
+  );
   const [found] = matches;
-  if (!found) throw new RetentionError('PLAN_UNKNOWN', `There is no plan ${name}. Run: retain run list`);
-  if (matches.length > 1) throw new RetentionError('PLAN_UNKNOWN', `Several plans begin with ${name}; give more of the id.`);
+  if (!found)
+    throw new RetentionError('PLAN_UNKNOWN', `There is no plan ${name}. Run: retain run list`);
+  if (matches.length > 1)
+    throw new RetentionError(
+      'PLAN_UNKNOWN',
+      `Several plans begin with ${name}; give more of the id.`,
+    );
   return found;
 }
 
@@ -77,7 +101,17 @@ export async function runNamed(retain: Retain, name: string): Promise<RunEntry> 
 export function actorNamed(name: string): string {
   const actor = name.trim();
   if (!/^[\p{L}\p{N}][\p{L}\p{N}._@ -]{0,99}$/u.test(actor)) {
-    throw new RetentionError('USAGE', 'Say who you are with --as NAME (letters, digits, . _ @ - and blanks).');
+    throw new RetentionError(
+      'USAGE',
+      'Say who you are with --as NAME (letters, digits, . _ @ - and blanks).',
+    );
   }
   return actor;
+}
+
+/** A text that was said, without surrounding blanks; `USAGE` with `otherwise` when there is none. */
+export function said(text: string, otherwise: string): string {
+  const trimmed = text.trim();
+  if (trimmed === '') throw new RetentionError('USAGE', otherwise);
+  return trimmed;
 }

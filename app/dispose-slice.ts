@@ -1,15 +1,16 @@
 /** The loop that works a lane: batch after batch, each one transaction, sealed while the next one runs. */
-import { type BatchCounts, type LaneId, NO_COUNTS, addCounts, type SliceResult } from '../domain/disposal.ts';
+import {
+  addCounts,
+  type BatchCounts,
+  type LaneId,
+  NO_COUNTS,
+  type SliceResult,
+} from '../domain/disposal.ts';
 import { RetentionError } from '../domain/errors.ts';
-import { sealBatch } from '../ledger/batch-header.ts';
-import type { BatchResult, DisposalGuard, StagedBatch, StepDescription } from '../stores/store.ts';
-import type { EpochKeys } from './epoch-keys.ts';
+import type { BatchResult, StagedBatch } from '../stores/store.ts';
+import { makeSealer, type SealingDependencies } from './seal.ts';
 
-export interface SliceDependencies {
-  readonly guard: DisposalGuard;
-  readonly epochKeys: EpochKeys;
-  /** Name of this worker, for the batch headers. */
-  readonly worker: string;
+export interface SliceDependencies extends SealingDependencies {
   /** Milliseconds since 1970, of this machine. */
   readonly now: () => number;
 }
@@ -39,7 +40,11 @@ const FIRST_BATCH_RECORDS = 2_000;
  * first, which fences every earlier attempt, and seals what such an attempt left behind. Totals are
  * read back from the store. A crash anywhere loses nothing: cursor, log and deletion moved together.
  */
-export async function disposeSlice(deps: SliceDependencies, input: SliceInput, hooks: SliceHooks): Promise<SliceResult> {
+export async function disposeSlice(
+  deps: SliceDependencies,
+  input: SliceInput,
+  hooks: SliceHooks,
+): Promise<SliceResult> {
   const lane: LaneId = { run: input.run, step: input.step, lane: input.lane };
   await refuseSkewedClock(deps);
   const claimed = await deps.guard.claimLane(lane);
@@ -53,14 +58,22 @@ export async function disposeSlice(deps: SliceDependencies, input: SliceInput, h
   let ended: SliceResult['outcome'] | undefined;
   while (ended === undefined) {
     const batchStartedAt = deps.now();
-    const [batch] = await both(deps.guard.disposeBatch(lane, claimed.fence, limit), sealer.seal(waiting));
+    const [batch] = await both(
+      deps.guard.disposeBatch(lane, claimed.fence, limit),
+      sealer.seal(waiting),
+    );
     waiting = batch.staged;
     worked = addCounts(worked, batch.counts);
     hooks.onBatch(addCounts(claimed.totals, worked));
     limit = nextLimit(limit, batch, deps.now() - batchStartedAt);
     if (batch.outcome === 'unsealed') await sealer.recover();
     else if (batch.outcome !== 'worked') ended = batch.outcome;
-    else if (hooks.cancelled() || worked.picked >= input.sliceRecords || deps.now() - startedAt >= input.sliceMs) ended = 'continue';
+    else if (
+      hooks.cancelled() ||
+      worked.picked >= input.sliceRecords ||
+      deps.now() - startedAt >= input.sliceMs
+    )
+      ended = 'continue';
   }
   await sealer.seal(waiting);
   const { totals } = await deps.guard.laneState(lane);
@@ -70,7 +83,11 @@ export async function disposeSlice(deps: SliceDependencies, input: SliceInput, h
 async function refuseSkewedClock({ guard, now }: SliceDependencies): Promise<void> {
   const skewMs = Math.abs(Date.parse(await guard.clock()) - now());
   if (skewMs > CLOCK_SKEW_MS) {
-    throw new RetentionError('CLOCK_SKEW', `The clocks of this worker and of the store are ${Math.round(skewMs / 1000)} s apart. Set the worker's clock.`, { skewMs: Math.round(skewMs) });
+    throw new RetentionError(
+      'CLOCK_SKEW',
+      `The clocks of this worker and of the store are ${Math.round(skewMs / 1000)} s apart. Set the worker's clock.`,
+      { skewMs: Math.round(skewMs) },
+    );
   }
 }
 
@@ -88,31 +105,4 @@ async function both<A, B>(first: Promise<A>, second: Promise<B>): Promise<[A, B]
   if (a.status === 'rejected') throw a.reason;
   if (b.status === 'rejected') throw b.reason;
   return [a.value, b.value];
-}
-
-interface Sealer {
-  /** Seals one batch of this attempt. */
-  seal(staged: StagedBatch | undefined): Promise<void>;
-  /** Seals whatever the lane has unsealed, as recovered: somebody else destroyed it. */
-  recover(): Promise<void>;
-}
-
-async function makeSealer(deps: SliceDependencies, lane: LaneId): Promise<Sealer> {
-  const step: StepDescription = await deps.guard.describeStep(lane.run, lane.step);
-  // Before the first batch: without a key there is no proof, and without proof no deletion.
-  const epoch = await deps.epochKeys.forWriting(step.recordClass);
-  let prev = await deps.guard.lastHeaderSha256(lane);
-  const sealOne = async (staged: StagedBatch, recovered: boolean) => {
-    const seal = sealBatch(step, staged, { prev, epoch, worker: deps.worker, recovered });
-    const fresh = await deps.guard.sealBatch({ ...seal, sealedBy: deps.worker, recovered });
-    prev = fresh ? seal.headerSha256 : await deps.guard.lastHeaderSha256(lane);
-  };
-  return {
-    seal: async (staged) => {
-      if (staged) await sealOne(staged, false);
-    },
-    recover: async () => {
-      for (const staged of await deps.guard.stagedBatches(lane)) await sealOne(staged, true);
-    },
-  };
 }

@@ -10,6 +10,7 @@ import type { CatalogueColumn } from '../stores/postgres/catalogue.ts';
 import type { StoreConnection } from '../stores/postgres/connection.ts';
 import { asStore } from '../stores/postgres/driver-error.ts';
 import type { ResolvedStore } from '../stores/postgres/reality.ts';
+import type { StoreView } from './store-views.ts';
 
 /** A record class of the schedule; `RECORD_CLASS_UNKNOWN` with a guess. */
 export function recordClassNamed(schedule: RetentionSchedule, name: string): RecordClass {
@@ -68,21 +69,25 @@ export async function canonicalKey(
 
 /**
  * Every text under which the subject may stand in a column of its kind: columns of different types
- * write one id differently. Throws `USAGE` for an unknown kind, `KEY_INVALID` when no column of the
- * kind can hold such an id.
+ * write one id differently. Throws `KEY_INVALID` when no column of the kind can hold such an id. Where
+ * a table no longer fits the schedule, the id as given is covered too: a hold must not be lost to that.
  */
 export async function canonicalSubject(
-  connection: StoreConnection,
-  resolved: ResolvedStore,
+  { connection, resolved, schedule }: StoreView,
   kind: string,
   id: string,
 ): Promise<string[]> {
+  const columns = subjectColumns(resolved, kind);
   const texts = new Set<string>();
-  for (const { column } of subjectColumns(resolved, kind)) {
+  for (const { column } of columns) {
     const text = await castText(connection, id, column);
     if (text !== undefined) texts.add(text);
   }
-  if (texts.size > 0) return [...texts];
+  const named = Object.values(schedule.recordClasses)
+    .filter(({ store }) => store === connection.store)
+    .flatMap(({ subjects }) => (Object.hasOwn(subjects, kind) ? (subjects[kind] ?? []) : []));
+  if (columns.length < named.length && id.trim() !== '') texts.add(id.trim());
+  if (texts.size > 0 || named.length === 0) return [...texts];
   throw new RetentionError(
     'KEY_INVALID',
     `What was given is not an id that a subject of kind ${kind} can have.`,

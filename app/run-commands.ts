@@ -8,6 +8,7 @@ import {
   actorNamed,
   type Retain,
   runNamed,
+  said,
   scheduleInForce,
   storeNamed,
   withStore,
@@ -94,8 +95,7 @@ export async function controlRun(
   asked: { readonly actor: string; readonly reason: string },
 ): Promise<Controlled> {
   const actor = actorNamed(asked.actor);
-  const reason = asked.reason.trim();
-  if (reason === '') throw new RetentionError('USAGE', 'Say why with --because TEXT.');
+  const reason = said(asked.reason, 'Say why with --because TEXT.');
   try {
     await sendControl(await connect(), entry.runId, control, { actor, reason });
     return { throughTemporal: true };

@@ -3,8 +3,8 @@ import { parseSchedule, scheduleSha256 } from '../config/schedule-file.ts';
 import type { ScheduleFinding } from '../config/schedule-finding.ts';
 import type { InstalledSchedule } from '../db/client.ts';
 import { RetentionError } from '../domain/errors.ts';
-import { shorterThan } from '../domain/shorter.ts';
 import type { RetentionSchedule } from '../domain/schedule.ts';
+import { shorterThan } from '../domain/shorter.ts';
 import { actorNamed, type Retain, type ScheduleInForce, withStore } from './context.ts';
 import { matchLiveStore } from './match-store.ts';
 
@@ -27,10 +27,13 @@ export async function validateSchedule(
 ): Promise<Validation> {
   const parsed = parseSchedule(text, fileName);
   const { schedule } = parsed;
-  if (!schedule || options.offline) return { findings: parsed.findings, ...(schedule ? { schedule } : {}), storesChecked: [] };
+  if (!schedule || options.offline)
+    return { findings: parsed.findings, ...(schedule ? { schedule } : {}), storesChecked: [] };
   const findings = [...parsed.findings];
   for (const store of Object.values(schedule.stores)) {
-    const matched = await withStore(retain, store, 'admin', (connection) => matchLiveStore(connection, schedule));
+    const matched = await withStore(retain, store, 'admin', (connection) =>
+      matchLiveStore(connection, schedule),
+    );
     for (const { path, severity, code, message } of matched.findings) {
       findings.push({ ...parsed.locate(path), severity, code, path: path.join('.'), message });
     }
@@ -52,9 +55,14 @@ export interface InstallRequest {
  * version. A rule that would free records earlier than the installed version is refused
  * (`PERIOD_SHORTENED`) unless it is named in `allowShorter`.
  */
-export async function installSchedule(retain: Retain, request: InstallRequest): Promise<{ version: number; sha256: string; findings: readonly ScheduleFinding[] }> {
+export async function installSchedule(
+  retain: Retain,
+  request: InstallRequest,
+): Promise<{ version: number; sha256: string; findings: readonly ScheduleFinding[] }> {
   const actor = actorNamed(request.actor);
-  const { findings, schedule } = await validateSchedule(retain, request.text, request.fileName, { offline: false });
+  const { findings, schedule } = await validateSchedule(retain, request.text, request.fileName, {
+    offline: false,
+  });
   if (!schedule || findings.some((finding) => finding.severity === 'error')) {
     throw new ScheduleRefused(findings);
   }
@@ -62,7 +70,11 @@ export async function installSchedule(retain: Retain, request: InstallRequest): 
   const installed = await retain.control.latestSchedule();
   if (installed?.sha256 === sha256) return { version: installed.version, sha256, findings };
   if (installed) refuseShorter(schedule, installed, request.allowShorter);
-  const version = await retain.control.addSchedule({ sha256, document: request.text, installedBy: actor });
+  const version = await retain.control.addSchedule({
+    sha256,
+    document: request.text,
+    installedBy: actor,
+  });
   return { version, sha256, findings };
 }
 
@@ -72,14 +84,28 @@ export class ScheduleRefused extends RetentionError {
 
   constructor(findings: readonly ScheduleFinding[]) {
     const errors = findings.filter((finding) => finding.severity === 'error').length;
-    super('SCHEDULE_INVALID', `${errors} ${errors === 1 ? 'error' : 'errors'}. Nothing was installed.`, { errors });
+    super(
+      'SCHEDULE_INVALID',
+      `${errors} ${errors === 1 ? 'error' : 'errors'}. Nothing was installed.`,
+      { errors },
+    );
     this.findings = findings;
   }
 }
 
-function refuseShorter(next: RetentionSchedule, installed: InstalledSchedule, allowed: readonly string[]): void {
+function refuseShorter(
+  next: RetentionSchedule,
+  installed: InstalledSchedule,
+  allowed: readonly string[],
+): void {
   const before = parseSchedule(installed.document, 'installed').schedule;
-  if (!before) return;
+  if (!before) {
+    throw new RetentionError(
+      'SCHEDULE_INVALID',
+      `Version ${installed.version} in force was written for another version of Retain, so nobody can tell whether this one is shorter.`,
+      { version: installed.version },
+    );
+  }
   const refused = shorterThan(next, before).filter(({ rule }) => !allowed.includes(rule));
   const [first] = refused;
   if (!first) return;
@@ -94,9 +120,14 @@ function refuseShorter(next: RetentionSchedule, installed: InstalledSchedule, al
 /** A schedule version by number, parsed. */
 export async function scheduleOf(retain: Retain, version: number): Promise<ScheduleInForce> {
   const installed = await retain.control.scheduleAt(version);
-  const schedule = installed && parseSchedule(installed.document, `schedule version ${version}`).schedule;
+  const schedule =
+    installed && parseSchedule(installed.document, `schedule version ${version}`).schedule;
   if (!installed || !schedule) {
-    throw new RetentionError('SCHEDULE_NOT_INSTALLED', `Schedule version ${version} is not in the control database.`, { version });
+    throw new RetentionError(
+      'SCHEDULE_NOT_INSTALLED',
+      `Schedule version ${version} is not in the control database.`,
+      { version },
+    );
   }
   return { ...installed, schedule };
 }

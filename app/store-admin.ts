@@ -1,13 +1,22 @@
 /** Installing, checking and removing the guard of a store. Needs a login that owns the governed tables. */
 import type { RetentionSchedule } from '../domain/schedule.ts';
-import { asStore } from '../stores/postgres/driver-error.ts';
 import { checkGuard, type StoreFinding } from '../stores/postgres/check.ts';
-import { installGuard, installScript, requiredRights, uninstallGuard } from '../stores/postgres/install.ts';
+import { asStore } from '../stores/postgres/driver-error.ts';
+import {
+  installGuard,
+  installScript,
+  requiredRights,
+  uninstallGuard,
+} from '../stores/postgres/install.ts';
 import { type Retain, storeNamed, withStore } from './context.ts';
 import { matchLiveStore, requireMatch } from './match-store.ts';
 
 /** Installs or updates the guard and grants exactly what the schedule needs. One transaction. */
-export async function installStore(retain: Pick<Retain, 'urlOf'>, schedule: RetentionSchedule, storeId: string): Promise<void> {
+export async function installStore(
+  retain: Pick<Retain, 'urlOf'>,
+  schedule: RetentionSchedule,
+  storeId: string,
+): Promise<void> {
   const store = storeNamed(schedule, storeId);
   await withStore(retain, store, 'admin', async (connection) => {
     const { resolved } = await requireMatch(connection, schedule);
@@ -16,7 +25,11 @@ export async function installStore(retain: Pick<Retain, 'urlOf'>, schedule: Rete
 }
 
 /** The SQL that `installStore` would run, for review. */
-export async function storeScript(retain: Pick<Retain, 'urlOf'>, schedule: RetentionSchedule, storeId: string): Promise<string> {
+export async function storeScript(
+  retain: Pick<Retain, 'urlOf'>,
+  schedule: RetentionSchedule,
+  storeId: string,
+): Promise<string> {
   const store = storeNamed(schedule, storeId);
   return withStore(retain, store, 'admin', async (connection) => {
     const { resolved } = await requireMatch(connection, schedule);
@@ -25,20 +38,34 @@ export async function storeScript(retain: Pick<Retain, 'urlOf'>, schedule: Reten
 }
 
 /** Everything that is not as it must be: guard, rights missing and excess, tables against the schedule. */
-export async function checkStore(retain: Pick<Retain, 'urlOf'>, schedule: RetentionSchedule, storeId: string): Promise<readonly StoreFinding[]> {
+export async function checkStore(
+  retain: Pick<Retain, 'urlOf'>,
+  schedule: RetentionSchedule,
+  storeId: string,
+): Promise<readonly StoreFinding[]> {
   const store = storeNamed(schedule, storeId);
   return withStore(retain, store, 'admin', async (connection) => {
     const { findings, resolved, catalogue } = await matchLiveStore(connection, schedule);
     const drift = findings.map(
-      ({ severity, code, path, message }): StoreFinding => ({ severity, code, message: `${path.join('.')}: ${message}` }),
+      ({ severity, code, path, message }): StoreFinding => ({
+        severity,
+        code,
+        message: `${path.join('.')}: ${message}`,
+      }),
     );
-    const guard = await asStore(store.id, () => checkGuard(connection.sql, requiredRights(resolved), catalogue.tables.values()));
+    const guard = await asStore(store.id, () =>
+      checkGuard(connection.sql, requiredRights(resolved), catalogue.tables.values()),
+    );
     return [...drift, ...guard];
   });
 }
 
 /** Takes the guard's functions and rights away and keeps the log. */
-export async function uninstallStore(retain: Pick<Retain, 'urlOf'>, schedule: RetentionSchedule, storeId: string): Promise<void> {
+export async function uninstallStore(
+  retain: Pick<Retain, 'urlOf'>,
+  schedule: RetentionSchedule,
+  storeId: string,
+): Promise<void> {
   const store = storeNamed(schedule, storeId);
   await withStore(retain, store, 'admin', (connection) => uninstallGuard(connection));
 }

@@ -1,6 +1,10 @@
 /** Long-lived connections of a worker process: one per store and role, opened when first needed. */
 import type { RetentionSchedule } from '../domain/schedule.ts';
-import { connectStore, type StoreConnection, type StoreRole } from '../stores/postgres/connection.ts';
+import {
+  connectStore,
+  type StoreConnection,
+  type StoreRole,
+} from '../stores/postgres/connection.ts';
 import { type Retain, scheduleInForce, storeNamed } from './context.ts';
 
 export interface StorePool {
@@ -9,7 +13,11 @@ export interface StorePool {
 }
 
 /** Two connections a lane: one destroys while the other seals. */
-export function storePool(retain: Retain, maxConnections: number, schedule?: RetentionSchedule): StorePool {
+export function storePool(
+  retain: Retain,
+  maxConnections: number,
+  schedule?: RetentionSchedule,
+): StorePool {
   const open = new Map<string, Promise<StoreConnection>>();
   return {
     connection(store, role) {
@@ -18,7 +26,9 @@ export function storePool(retain: Retain, maxConnections: number, schedule?: Ret
       if (found) return found;
       const opening = (async () => {
         const inForce = schedule ?? (await scheduleInForce(retain)).schedule;
-        return connectStore(store, retain.urlOf(storeNamed(inForce, store)), role, { maxConnections });
+        return connectStore(store, retain.urlOf(storeNamed(inForce, store)), role, {
+          maxConnections,
+        });
       })();
       open.set(name, opening);
       // A failed attempt must not be remembered: the database may be back for the next one.
@@ -27,7 +37,9 @@ export function storePool(retain: Retain, maxConnections: number, schedule?: Ret
     },
     async end() {
       const connections = await Promise.allSettled(open.values());
-      await Promise.all(connections.map((result) => (result.status === 'fulfilled' ? result.value.end() : undefined)));
+      for (const result of connections) {
+        if (result.status === 'fulfilled') await result.value.end();
+      }
     },
   };
 }

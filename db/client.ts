@@ -44,8 +44,16 @@ export interface ControlDb {
  * Opens the control database and brings its schema up to date under an advisory lock.
  * `migrate: false` leaves the schema alone, for logins that may not change it.
  */
-export async function openControlDb(url: string, options: { readonly migrate: boolean }): Promise<ControlDb> {
-  const client = postgres(url, { max: 2, connect_timeout: 5, idle_timeout: 30, onnotice: () => undefined });
+export async function openControlDb(
+  url: string,
+  options: { readonly migrate: boolean },
+): Promise<ControlDb> {
+  const client = postgres(url, {
+    max: 2,
+    connect_timeout: 5,
+    idle_timeout: 30,
+    onnotice: () => undefined,
+  });
   const db = drizzle(client);
   try {
     if (options.migrate) await migrateLocked(url);
@@ -58,7 +66,10 @@ export async function openControlDb(url: string, options: { readonly migrate: bo
     latestSchedule: () => ask(() => latestSchedule(db)),
     scheduleAt: (version) =>
       ask(async () => {
-        const [row] = await db.select().from(scheduleVersion).where(eq(scheduleVersion.version, version));
+        const [row] = await db
+          .select()
+          .from(scheduleVersion)
+          .where(eq(scheduleVersion.version, version));
         return row;
       }),
     scheduleVersions: () =>
@@ -76,8 +87,15 @@ export async function openControlDb(url: string, options: { readonly migrate: bo
     addSchedule: (entry) => ask(() => addSchedule(db, entry)),
     addRun: (entry) => ask(async () => void (await db.insert(run).values(entry))),
     runsByPrefix: (prefix) =>
-      ask(() => db.select().from(run).where(like(sql`${run.runId}::text`, `${prefix.replace(/[^0-9a-f-]/g, '_')}%`)).orderBy(desc(run.createdAt))),
-    recentRuns: (limit) => ask(() => db.select().from(run).orderBy(desc(run.createdAt)).limit(limit)),
+      ask(() =>
+        db
+          .select()
+          .from(run)
+          .where(like(sql`${run.runId}::text`, `${prefix.replace(/[^0-9a-f-]/g, '_')}%`))
+          .orderBy(desc(run.createdAt)),
+      ),
+    recentRuns: (limit) =>
+      ask(() => db.select().from(run).orderBy(desc(run.createdAt)).limit(limit)),
     end: () => client.end({ timeout: 5 }),
   };
 }
@@ -91,14 +109,24 @@ async function ask<T>(work: () => Promise<T>): Promise<T> {
 }
 
 async function latestSchedule(db: PostgresJsDatabase): Promise<InstalledSchedule | undefined> {
-  const [row] = await db.select().from(scheduleVersion).orderBy(desc(scheduleVersion.version)).limit(1);
+  const [row] = await db
+    .select()
+    .from(scheduleVersion)
+    .orderBy(desc(scheduleVersion.version))
+    .limit(1);
   return row;
 }
 
-async function addSchedule(db: PostgresJsDatabase, entry: { sha256: string; document: string; installedBy: string }): Promise<number> {
+async function addSchedule(
+  db: PostgresJsDatabase,
+  entry: { sha256: string; document: string; installedBy: string },
+): Promise<number> {
   const [row] = await db
     .insert(scheduleVersion)
-    .values({ ...entry, version: sql`(select coalesce(max(version), 0) + 1 from retain.schedule_version)` })
+    .values({
+      ...entry,
+      version: sql`(select coalesce(max(version), 0) + 1 from retain.schedule_version)`,
+    })
     .returning({ version: scheduleVersion.version });
   return row?.version ?? 0;
 }
@@ -108,7 +136,11 @@ async function migrateLocked(url: string): Promise<void> {
   const single = postgres(url, { max: 1, connect_timeout: 5, onnotice: () => undefined });
   try {
     await single`select pg_advisory_lock(5395534003)`;
-    await migrate(drizzle(single), { migrationsFolder: MIGRATIONS, migrationsSchema: 'retain', migrationsTable: 'migration' });
+    await migrate(drizzle(single), {
+      migrationsFolder: MIGRATIONS,
+      migrationsSchema: 'retain',
+      migrationsTable: 'migration',
+    });
   } finally {
     await single.end({ timeout: 5 });
   }
@@ -118,19 +150,39 @@ async function migrateLocked(url: string): Promise<void> {
 function controlError(error: unknown): RetentionError {
   if (error instanceof RetentionError) return error;
   const outer = error as { code?: unknown; cause?: { code?: unknown } };
-  const state = String(outer.cause?.code ?? outer.code ?? 'unknown');
+  const code = outer.cause?.code ?? outer.code;
+  const state = typeof code === 'string' ? code : 'unknown';
   if (['28P01', '28000', '3D000'].includes(state)) {
-    return new RetentionError('CREDENTIALS_REJECTED', 'The control database refused the user, password or database name in DATABASE_URL.', { state });
+    return new RetentionError(
+      'CREDENTIALS_REJECTED',
+      'The control database refused the user, password or database name in DATABASE_URL.',
+      { state },
+    );
   }
   if (['42P01', '3F000'].includes(state)) {
-    return new RetentionError('CONFIG_INVALID', 'The control database is not set up. Run: retain store install', { state });
+    return new RetentionError(
+      'CONFIG_INVALID',
+      'The control database is not set up. Run: retain store install',
+      { state },
+    );
   }
   if (state === '25006') {
-    return new RetentionError('STORE_READ_ONLY', 'The control database is read only (a replica?).', { state });
+    return new RetentionError(
+      'STORE_READ_ONLY',
+      'The control database is read only (a replica?).',
+      { state },
+    );
   }
   if (/^[0-9A-Z]{5}$/.test(state) && !state.startsWith('08') && !state.startsWith('57')) {
-    return new RetentionError('STORE_REJECTED', `The control database rejected a statement (SQLSTATE ${state}).`, { state });
+    return new RetentionError(
+      'STORE_REJECTED',
+      `The control database rejected a statement (SQLSTATE ${state}).`,
+      { state },
+    );
   }
-  return new RetentionError('STORE_UNAVAILABLE', 'The control database does not answer. Is it up, and is DATABASE_URL right?', { state });
+  return new RetentionError(
+    'STORE_UNAVAILABLE',
+    'The control database does not answer. Is it up, and is DATABASE_URL right?',
+    { state },
+  );
 }
-

@@ -17,7 +17,9 @@ export const scheduleVersion = retain.table(
     /** The file as it was installed, comments included. */
     document: text('document').notNull(),
     installedBy: text('installed_by').notNull(),
-    installedAt: timestamp('installed_at', { withTimezone: true, mode: 'string' }).notNull().defaultNow(),
+    installedAt: timestamp('installed_at', { withTimezone: true, mode: 'string' })
+      .notNull()
+      .defaultNow(),
   },
   (table) => [
     check('version_counts_from_one', sql`${table.version} > 0`),
@@ -35,7 +37,9 @@ export const run = retain.table(
       .references(() => scheduleVersion.version),
     requestedBy: text('requested_by').notNull(),
     digest: text('digest').notNull(),
-    createdAt: timestamp('created_at', { withTimezone: true, mode: 'string' }).notNull().defaultNow(),
+    createdAt: timestamp('created_at', { withTimezone: true, mode: 'string' })
+      .notNull()
+      .defaultNow(),
   },
   (table) => [uniqueIndex('run_by_time').on(table.createdAt, table.runId)],
 );

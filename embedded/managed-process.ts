@@ -15,6 +15,8 @@ export interface ProcessOptions {
   readonly what: string;
   readonly command: string;
   readonly args: readonly string[];
+  /** The root folder when missing: a server must not keep somebody's folder busy. */
+  readonly cwd?: string;
   /** The whole environment of the server; nothing is inherited. */
   readonly env: Readonly<Record<string, string>>;
   /** Output is appended here. */
@@ -52,7 +54,7 @@ kill -s KILL "$1" 2>/dev/null || exit 0
 export async function startProcess(options: ProcessOptions): Promise<ManagedProcess> {
   const log = openSync(options.logFile, 'a');
   const child = spawn(options.command, options.args, {
-    cwd: '/',
+    cwd: options.cwd ?? '/',
     env: { ...options.env },
     stdio: ['ignore', log, log],
     detached: true,

@@ -24,6 +24,8 @@ rmSync(DIST, { recursive: true, force: true });
 const compiler = join(ROOT, 'node_modules', '.bin', 'tsc');
 execFileSync(compiler, ['-p', join(ROOT, 'tsconfig.build.json')], { stdio: 'inherit' });
 copyAssets();
+// Bundled with the build: a worker starts at once, and runs what was tested.
+execFileSync(process.execPath, [join(DIST, 'worker', 'bundle.js')], { stdio: 'inherit' });
 linkProgram();
 
 /** SQL, migrations and schemas are read at run time from beside the code that needs them. */

@@ -2,7 +2,13 @@
  * The port through which Retain destroys. One guard per governed store; adapters are self-contained
  * and as native as their store.
  */
-import type { BatchCounts, BatchIdentity, BatchOutcome, LaneId, LaneState } from '../domain/disposal.ts';
+import type {
+  BatchCounts,
+  BatchIdentity,
+  BatchOutcome,
+  LaneId,
+  LaneState,
+} from '../domain/disposal.ts';
 import type { DispositionKind } from '../domain/plan.ts';
 
 /** What is the same for every batch of a step; read once per slice from the approved document. */
@@ -65,6 +71,8 @@ export interface DisposalGuard {
   disposeBatch(lane: LaneId, fence: bigint, limitRecords: number): Promise<BatchResult>;
   /** Unsealed batches of the lane in sequence order. */
   stagedBatches(lane: LaneId): Promise<StagedBatch[]>;
+  /** Lanes with a batch that has waited for sealing for at least this long. */
+  lanesToSeal(waitingSeconds: number): Promise<LaneId[]>;
   /** SHA-256 of the last sealed header of the lane, hex; 64 zeros before the first. */
   lastHeaderSha256(lane: LaneId): Promise<string>;
   /** False when the batch was sealed before. */

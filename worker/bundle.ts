@@ -8,6 +8,7 @@ import {
   renameSync,
   writeFileSync,
 } from 'node:fs';
+import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { bundleWorkflowCode } from '@temporalio/worker';
@@ -99,7 +100,8 @@ function sourcesDigest(): string {
     hash.update(`${file} ${content.length}\n`).update(content);
   }
   // The bundle contains the SDK, and must be of the worker's own version of it.
-  hash.update(readFileSync(fileURLToPath(import.meta.resolve('@temporalio/worker/package.json'))));
+  const { resolve } = createRequire(import.meta.url);
+  hash.update(readFileSync(resolve('@temporalio/worker/package.json')));
   return hash.digest('hex').slice(0, 16);
 }
 

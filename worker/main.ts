@@ -1,60 +1,67 @@
-/** The worker as a process: signals, last words and an exit code around `startWorker`. */
-import { temporalConnectConfig } from '../config/env.ts';
-import { workflowBundle } from './bundle.ts';
-import type { Logger } from './logging.ts';
-import { type RunningWorker, type StartWorkerOptions, startWorker } from './run-worker.ts';
+/** `node dist/worker/main.js [--queue both|orchestrate|dispose] [--slots N]`: one worker process. */
+import { parseArgs } from 'node:util';
+import { openRetain } from '../app/open-retain.ts';
+import { readEnv } from '../config/env.ts';
+import { RetentionError } from '../domain/errors.ts';
+import { workerActivities } from './activities.ts';
+import { createLogger } from './logging.ts';
+import type { Queues } from './run-worker.ts';
+import { serve } from './serve.ts';
 
-export interface WorkerProcessOptions
-  extends Pick<StartWorkerOptions, 'queues' | 'orchestrate' | 'dispose' | 'slots' | 'logger'> {
-  /** Where a bundle is kept when none was built, such as `.retain`. */
-  readonly dir: string;
-}
-
-/** `sysexits.h` EX_SOFTWARE: a defect, not a request that could not be met. */
+const EX_USAGE = 64;
 const EX_SOFTWARE = 70;
-const EX_INTERRUPTED = 130;
+/** Two lanes of one step side by side; more only helps where the store has cores to spare. */
+const DEFAULT_SLOTS = '2';
+const MAX_SLOTS = 32;
 
-/**
- * Serves the queues until SIGINT or SIGTERM, then lets what is in flight end after its batch. A second
- * signal ends at once: whatever that interrupts was not committed. Rejects when a worker fails.
- */
-export async function serve(options: WorkerProcessOptions): Promise<void> {
-  const { logger } = options;
-  endOnDefects(logger);
-  // The zone is written down, not relied upon: every date is computed in a zone that is named.
-  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const { connectionOptions, namespace } = temporalConnectConfig();
-  const worker = await startWorker({
-    ...options,
-    connection: connectionOptions,
-    namespace: namespace ?? 'default',
-    bundlePath: await workflowBundle(options.dir),
-  });
-  logger.info({ zone, namespace: namespace ?? 'default' }, 'serving');
-  stopOnSignals(worker, logger);
-  await worker.done;
-  logger.info('worker ended');
-}
-
-function stopOnSignals(worker: RunningWorker, logger: Logger): void {
-  let asked = false;
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (asked) process.exit(EX_INTERRUPTED);
-      asked = true;
-      logger.info({ signal }, 'stopping after the batches in flight');
-      // A failure of the stop is a failure of `done`, which `serve` waits for.
-      void worker.stop().catch(() => undefined);
-    });
+async function main(): Promise<void> {
+  const { queues, slots } = readArguments();
+  const env = readEnv();
+  const logger = createLogger(env.logLevel);
+  const retain = await openRetain(env, { migrate: false });
+  const activities = workerActivities(retain, { queues, slots, logger });
+  try {
+    await serve({ ...activities, queues, slots, logger, dir: '.retain' });
+  } finally {
+    await activities.end();
+    await retain.end();
   }
 }
 
-/** After a defect nothing in memory can be trusted; everything that counts is in the databases. */
-function endOnDefects(logger: Logger): void {
-  for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
-    process.on(event, (err: unknown) => {
-      logger.fatal({ err }, event);
-      logger.flush(() => process.exit(EX_SOFTWARE));
-    });
+function readArguments(): { queues: Queues; slots: number } {
+  const values = parsed();
+  const slots = Number(values.slots);
+  if (!isQueues(values.queue)) {
+    throw new RetentionError('USAGE', '--queue must be both, orchestrate or dispose.');
   }
+  if (!Number.isInteger(slots) || slots < 1 || slots > MAX_SLOTS) {
+    throw new RetentionError('USAGE', `--slots must be a whole number from 1 to ${MAX_SLOTS}.`);
+  }
+  return { queues: values.queue, slots };
+}
+
+function parsed(): { readonly queue: string; readonly slots: string } {
+  try {
+    return parseArgs({
+      options: {
+        queue: { type: 'string', default: 'both' },
+        slots: { type: 'string', default: DEFAULT_SLOTS },
+      },
+    }).values;
+  } catch (error) {
+    throw new RetentionError('USAGE', error instanceof Error ? error.message : 'Unknown option.');
+  }
+}
+
+function isQueues(word: string): word is Queues {
+  return word === 'both' || word === 'orchestrate' || word === 'dispose';
+}
+
+try {
+  await main();
+} catch (error) {
+  // Before there is a logger, and for what nobody foresaw: one line, without a driver's words.
+  const ours = error instanceof RetentionError;
+  process.stderr.write(`${ours ? `${error.code}: ${error.message}` : 'The worker failed.'}\n`);
+  process.exitCode = ours && error.kind === 'config' ? EX_USAGE : EX_SOFTWARE;
 }

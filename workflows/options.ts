@@ -5,7 +5,7 @@ import {
   type RetryPolicy,
 } from '@temporalio/workflow';
 import { DISPOSE_QUEUE, ORCHESTRATE_QUEUE } from '../activities/contract.ts';
-import { FINAL_CODES } from '../domain/retry.ts';
+import { FINAL_CODES, FINAL_FOR_PEOPLE } from '../domain/retry.ts';
 import type { SlicePace } from './messages.ts';
 
 // From a second, so that a restart is hardly felt, to a minute, so that an outage of days costs little.
@@ -21,7 +21,7 @@ export const WHILE_SOMEBODY_WAITS: ActivityOptions = {
   taskQueue: ORCHESTRATE_QUEUE,
   startToCloseTimeout: '30s',
   scheduleToCloseTimeout: '45s',
-  retry: RETRY,
+  retry: { ...RETRY, nonRetryableErrorTypes: [...FINAL_FOR_PEOPLE] },
 };
 
 /**

@@ -3,7 +3,12 @@
  * what is detached, what blocks, and through which classes a hold can reach each of those tables.
  */
 import type { RecordClass, ReferenceRole } from '../../domain/schedule.ts';
-import type { Catalogue, CatalogueColumn, CatalogueForeignKey, CatalogueTable } from './catalogue.ts';
+import type {
+  Catalogue,
+  CatalogueColumn,
+  CatalogueForeignKey,
+  CatalogueTable,
+} from './catalogue.ts';
 
 /** One foreign key walked from the referenced table down to the referencing one. */
 export interface Edge {
@@ -60,7 +65,10 @@ const KEY_TYPES = new Set([
 export type Resolved<T> = { readonly value?: T; readonly findings: readonly RealityFinding[] };
 
 /** Matches one record class with the catalogue, or says everything that does not fit, at once. */
-export function resolveAggregate(recordClass: RecordClass, catalogue: Catalogue): Resolved<Aggregate> {
+export function resolveAggregate(
+  recordClass: RecordClass,
+  catalogue: Catalogue,
+): Resolved<Aggregate> {
   const at = (...path: (string | number)[]) => ['record_classes', recordClass.id, ...path];
   const findings: RealityFinding[] = [];
   const problem = (path: (string | number)[], code: string, message: string) =>
@@ -73,11 +81,19 @@ export function resolveAggregate(recordClass: RecordClass, catalogue: Catalogue)
     return { findings };
   }
   if (root.kind !== 'table' && root.kind !== 'partitioned') {
-    problem(at('table'), 'TABLE_NOT_A_TABLE', `${schema}.${name} is a view or a foreign table; only tables can be governed`);
+    problem(
+      at('table'),
+      'TABLE_NOT_A_TABLE',
+      `${schema}.${name} is a view or a foreign table; only tables can be governed`,
+    );
     return { findings };
   }
   if (root.topOid !== root.oid) {
-    problem(at('table'), 'TABLE_IS_PARTITION', `${schema}.${name} is a partition; name the partitioned table`);
+    problem(
+      at('table'),
+      'TABLE_IS_PARTITION',
+      `${schema}.${name} is a partition; name the partitioned table`,
+    );
   }
   for (const table of [root]) checkTable(table, at('table'), problem);
 
@@ -86,15 +102,32 @@ export function resolveAggregate(recordClass: RecordClass, catalogue: Catalogue)
     for (const column of columns) {
       const found = root.columns.get(column);
       if (!found) {
-        problem(at('subjects'), 'COLUMN_UNKNOWN', `subjects.${kind}: ${schema}.${name} has no column ${column}`);
+        problem(
+          at('subjects'),
+          'COLUMN_UNKNOWN',
+          `subjects.${kind}: ${schema}.${name} has no column ${column}`,
+        );
       } else if (!KEY_TYPES.has(found.type) || !found.deterministic) {
-        problem(at('subjects'), 'KEY_TYPE', `subjects.${kind}: ${column} has type ${found.type}; allowed are ${[...KEY_TYPES].join(', ')}`);
+        problem(
+          at('subjects'),
+          'KEY_TYPE',
+          `subjects.${kind}: ${column} has type ${found.type}; allowed are ${[...KEY_TYPES].join(', ')}`,
+        );
       }
     }
   }
 
   const tree = walkReferences(recordClass, root, catalogue, at, problem);
-  if (findings.length > 0) return { findings };
+  if (findings.some((finding) => finding.severity === 'error')) return { findings };
+  for (const table of [root, ...[...tree.owned, ...tree.detached].map((part) => part.table)]) {
+    if (table.triggers.length === 0) continue;
+    findings.push({
+      path: at('table'),
+      severity: 'warning',
+      code: 'TABLE_HAS_TRIGGERS',
+      message: `${table.schema}.${table.name} has triggers (${table.triggers.join(', ')}) that run with every disposal, with the guard's rights; make sure that they copy nothing that is to be destroyed`,
+    });
+  }
   return { value: { recordClass, root, key, ...tree }, findings };
 }
 
@@ -104,25 +137,61 @@ type At = (...path: (string | number)[]) => (string | number)[];
 function checkTable(table: CatalogueTable, path: (string | number)[], problem: Problem): void {
   const name = `${table.schema}.${table.name}`;
   if (table.rowSecurity) {
-    problem(path, 'ROW_SECURITY', `${name} has row level security, which would hide due records from the guard`);
+    problem(
+      path,
+      'ROW_SECURITY',
+      `${name} has row level security, which would hide due records from the guard`,
+    );
+  }
+  if (table.inherits) {
+    problem(
+      path,
+      'TABLE_INHERITS',
+      `${name} is part of table inheritance, where one deletion reaches into several tables; use partitions`,
+    );
   }
   if (table.hasRules) {
-    problem(path, 'TABLE_HAS_RULES', `${name} has rewrite rules, which can turn a deletion into something else`);
+    problem(
+      path,
+      'TABLE_HAS_RULES',
+      `${name} has rewrite rules, which can turn a deletion into something else`,
+    );
   }
 }
 
-function resolveKey(recordClass: RecordClass, root: CatalogueTable, at: At, problem: Problem): CatalogueColumn[] {
+function resolveKey(
+  recordClass: RecordClass,
+  root: CatalogueTable,
+  at: At,
+  problem: Problem,
+): CatalogueColumn[] {
   const key: CatalogueColumn[] = [];
   for (const [index, name] of recordClass.key.entries()) {
     const column = root.columns.get(name);
     if (!column) {
-      problem(at('key', index), 'COLUMN_UNKNOWN', `${root.schema}.${root.name} has no column ${name}`);
+      problem(
+        at('key', index),
+        'COLUMN_UNKNOWN',
+        `${root.schema}.${root.name} has no column ${name}`,
+      );
     } else if (!column.notNull) {
-      problem(at('key', index), 'KEY_NULLABLE', `key column ${name} may be null; a record key never is`);
+      problem(
+        at('key', index),
+        'KEY_NULLABLE',
+        `key column ${name} may be null; a record key never is`,
+      );
     } else if (!KEY_TYPES.has(column.type)) {
-      problem(at('key', index), 'KEY_TYPE', `key column ${name} has type ${column.type}; allowed are ${[...KEY_TYPES].join(', ')}`);
+      problem(
+        at('key', index),
+        'KEY_TYPE',
+        `key column ${name} has type ${column.type}; allowed are ${[...KEY_TYPES].join(', ')}`,
+      );
     } else if (!column.deterministic) {
-      problem(at('key', index), 'KEY_TYPE', `key column ${name} has a collation in which different texts are equal`);
+      problem(
+        at('key', index),
+        'KEY_TYPE',
+        `key column ${name} has a collation in which different texts are equal`,
+      );
     } else {
       key.push(column);
     }
@@ -132,7 +201,11 @@ function resolveKey(recordClass: RecordClass, root: CatalogueTable, at: At, prob
     (index) => index.unique && index.usable && [...index.columns].sort().join('\0') === wanted,
   );
   if (key.length === recordClass.key.length && !unique) {
-    problem(at('key'), 'KEY_NOT_UNIQUE', `no unique index of ${root.schema}.${root.name} is on exactly (${recordClass.key.join(', ')})`);
+    problem(
+      at('key'),
+      'KEY_NOT_UNIQUE',
+      `no unique index of ${root.schema}.${root.name} is on exactly (${recordClass.key.join(', ')})`,
+    );
   }
   return key;
 }
@@ -143,7 +216,13 @@ interface Tree {
   readonly blocking: PartNode[];
 }
 
-function walkReferences(recordClass: RecordClass, root: CatalogueTable, catalogue: Catalogue, at: At, problem: Problem): Tree {
+function walkReferences(
+  recordClass: RecordClass,
+  root: CatalogueTable,
+  catalogue: Catalogue,
+  at: At,
+  problem: Problem,
+): Tree {
   const tree: Tree = { owned: [], detached: [], blocking: [] };
   const used = new Set<string>();
   const queue: { table: CatalogueTable; path: readonly Edge[] }[] = [{ table: root, path: [] }];
@@ -153,7 +232,11 @@ function walkReferences(recordClass: RecordClass, root: CatalogueTable, catalogu
       if (!child) continue;
       const named = nameOf(recordClass, foreignKey, child, at, problem);
       if (!named) {
-        problem(at('references'), 'REFERENCE_UNNAMED', `${foreignKey.name} of ${child.schema}.${child.name} points at ${here.table.schema}.${here.table.name} and is not named; say owned, detached or blocking`);
+        problem(
+          at('references'),
+          'REFERENCE_UNNAMED',
+          `${foreignKey.name} of ${child.schema}.${child.name} points at ${here.table.schema}.${here.table.name} and is not named; say owned, detached or blocking`,
+        );
         continue;
       }
       used.add(named.name);
@@ -175,7 +258,11 @@ function walkReferences(recordClass: RecordClass, root: CatalogueTable, catalogu
   }
   for (const name of Object.keys(recordClass.references)) {
     if (!used.has(name)) {
-      problem(at('references', name), 'REFERENCE_UNKNOWN', `no foreign key ${name} points at ${root.schema}.${root.name} or at a part of it`);
+      problem(
+        at('references', name),
+        'REFERENCE_UNKNOWN',
+        `no foreign key ${name} points at ${root.schema}.${root.name} or at a part of it`,
+      );
     }
   }
   return tree;
@@ -203,7 +290,11 @@ function nameOf(
   const name = candidates[0];
   if (name === undefined) return undefined;
   if (candidates.length > 1) {
-    problem(at('references', name), 'REFERENCE_TWICE', `${foreignKey.name} is named twice: ${candidates.join(' and ')}`);
+    problem(
+      at('references', name),
+      'REFERENCE_TWICE',
+      `${foreignKey.name} is named twice: ${candidates.join(' and ')}`,
+    );
   }
   const role = recordClass.references[name];
   return role ? { name, role } : undefined;
@@ -226,22 +317,35 @@ function checkReference(
   const child = `${edge.child.schema}.${edge.child.name}`;
   if (named.role === 'owned' && closesCycle(edge, path, root)) {
     const what = edge.child.topOid === edge.parent.topOid ? 'SELF_REFERENCE' : 'REFERENCE_CYCLE';
-    problem(where, what, `${edge.constraint} leads back to ${child}: owning it could take the whole table along; say blocking or detached`);
+    problem(
+      where,
+      what,
+      `${edge.constraint} leads back to ${child}: owning it could take the whole table along; say blocking or detached`,
+    );
   }
   if (named.role === 'detached') {
     for (const name of edge.childColumns) {
       if (edge.child.columns.get(name)?.notNull) {
-        problem(where, 'REFERENCE_NOT_NULLABLE', `${child}.${name} cannot be null, so ${edge.constraint} cannot be detached; say owned or blocking`);
+        problem(
+          where,
+          'REFERENCE_NOT_NULLABLE',
+          `${child}.${name} cannot be null, so ${edge.constraint} cannot be detached; say owned or blocking`,
+        );
       }
     }
   }
   const leading = [...edge.childColumns].sort().join('\0');
   const indexed = edge.child.indexes.some(
     (index) =>
-      index.usable && [...index.columns.slice(0, edge.childColumns.length)].sort().join('\0') === leading,
+      index.usable &&
+      [...index.columns.slice(0, edge.childColumns.length)].sort().join('\0') === leading,
   );
   if (!indexed) {
     const columns = edge.childColumns.map((name) => `"${name.replaceAll('"', '""')}"`).join(', ');
-    problem(where, 'INDEX_MISSING', `${child} has no index on (${edge.childColumns.join(', ')}), so every deletion would scan it; run: CREATE INDEX CONCURRENTLY ON ${edge.child.sql} (${columns});`);
+    problem(
+      where,
+      'INDEX_MISSING',
+      `${child} has no index on (${edge.childColumns.join(', ')}), so every deletion would scan it; run: CREATE INDEX CONCURRENTLY ON ${edge.child.sql} (${columns});`,
+    );
   }
 }

@@ -45,6 +45,10 @@ export interface CatalogueTable {
   readonly topOid: number;
   readonly rowSecurity: boolean;
   readonly hasRules: boolean;
+  /** Part of plain table inheritance (not partitioning), as parent or as child. */
+  readonly inherits: boolean;
+  /** Names of user triggers that fire on DELETE or UPDATE. */
+  readonly triggers: readonly string[];
   readonly columns: ReadonlyMap<string, CatalogueColumn>;
   readonly indexes: readonly CatalogueIndex[];
 }
@@ -66,7 +70,12 @@ export async function readCatalogue(sql: Sql): Promise<Catalogue> {
         join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relispartition
     )
     select c.oid::bigint::text as oid, n.nspname as schema, c.relname as name, c.relkind as kind, a.top::bigint::text as top,
-           c.relrowsecurity as row_security, c.relhasrules as has_rules
+           c.relrowsecurity as row_security, c.relhasrules as has_rules,
+           (not c.relispartition and exists (select from pg_catalog.pg_inherits i where i.inhrelid = c.oid)
+             or c.relkind <> 'p' and exists (select from pg_catalog.pg_inherits i where i.inhparent = c.oid)) as inherits,
+           array(select g.tgname from pg_catalog.pg_trigger g
+                  where g.tgrelid = c.oid and not g.tgisinternal and g.tgenabled <> 'D' and g.tgtype & 24 <> 0
+                  order by 1)::text[] as triggers
       from pg_catalog.pg_class c
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
       join ancestry a on a.oid = c.oid
@@ -115,6 +124,8 @@ interface RelationRow {
   top: string;
   row_security: boolean;
   has_rules: boolean;
+  inherits: boolean;
+  triggers: string[];
 }
 interface ColumnRow {
   oid: string;
@@ -174,6 +185,8 @@ function assemble(
       topOid: Number(row.top),
       rowSecurity: row.row_security,
       hasRules: row.has_rules,
+      inherits: row.inherits,
+      triggers: row.triggers,
       columns: new Map(
         (columnsOf.get(row.oid) ?? []).map((column) => [
           column.name,

@@ -4,6 +4,7 @@
  */
 import type { Sql } from 'postgres';
 import type { CatalogueTable } from './catalogue.ts';
+import { grantFindings } from './check-grants.ts';
 import { quoteIdentifier } from './identifier.ts';
 import { GUARD_VERSION, type TableRights } from './install.ts';
 
@@ -24,17 +25,41 @@ export async function checkGuard(
   required: readonly TableRights[],
   tables: Iterable<CatalogueTable>,
 ): Promise<StoreFinding[]> {
-  const [installed] = await sql<{ there: boolean }[]>`select to_regclass('retain_guard.installation') is not null as there`;
+  const [installed] = await sql<
+    { there: boolean }[]
+  >`select to_regclass('retain_guard.installation') is not null as there`;
   if (!installed?.there) {
-    return [{ severity: 'error', code: 'GUARD_MISSING', message: 'the guard is not installed; run: retain store install' }];
+    return [
+      {
+        severity: 'error',
+        code: 'GUARD_MISSING',
+        message: 'the guard is not installed; run: retain store install',
+      },
+    ];
   }
   const [version] = await sql<{ version: number }[]>`select version from retain_guard.installation`;
-  if (version?.version !== GUARD_VERSION) {
-    return [{ severity: 'error', code: 'GUARD_MISMATCH', message: `the guard has version ${version?.version ?? 'none'}, this Retain brings ${GUARD_VERSION}; run: retain store install` }];
+  if (!version) {
+    return [
+      {
+        severity: 'error',
+        code: 'GUARD_MISSING',
+        message: 'the guard was uninstalled and left its log; run: retain store install',
+      },
+    ];
+  }
+  if (version.version !== GUARD_VERSION) {
+    return [
+      {
+        severity: 'error',
+        code: 'GUARD_MISMATCH',
+        message: `the guard has version ${version.version}, this Retain brings ${GUARD_VERSION}; run: retain store install`,
+      },
+    ];
   }
   return [
     ...(await tableFindings(sql, required, tables)),
     ...(await columnFindings(sql, required)),
+    ...(await grantFindings(sql)),
     ...(await membershipFindings(sql)),
     ...(await backlogFindings(sql)),
   ];
@@ -44,20 +69,37 @@ interface TablePrivileges {
   readonly role: Role;
   readonly table: string;
   readonly privileges: readonly string[];
+  readonly on_columns: readonly string[];
 }
 
-async function tableFindings(sql: Sql, required: readonly TableRights[], tables: Iterable<CatalogueTable>): Promise<StoreFinding[]> {
-  const names = [...tables].filter((table) => table.kind === 'table' || table.kind === 'partitioned').map((table) => table.sql);
+async function tableFindings(
+  sql: Sql,
+  required: readonly TableRights[],
+  tables: Iterable<CatalogueTable>,
+): Promise<StoreFinding[]> {
+  const names = [...tables]
+    .filter((table) => table.kind === 'table' || table.kind === 'partitioned')
+    .map((table) => table.sql);
   const rows = await sql<TablePrivileges[]>`
     select r.role, t.name as "table",
            array(select p.privilege from unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) as p(privilege)
-                  where has_table_privilege(r.role, t.name::regclass, p.privilege)) as privileges
-      from unnest(${ROLES as unknown as string[]}::text[]) as r(role), unnest(${names}::text[]) as t(name)`;
+                  where has_table_privilege(r.role, t.name::regclass, p.privilege)) as privileges,
+           array(select p.privilege from unnest(array['SELECT', 'INSERT', 'UPDATE']) as p(privilege)
+                  where has_any_column_privilege(r.role, t.name::regclass, p.privilege)) as on_columns
+      from unnest(${[...ROLES]}::text[]) as r(role), unnest(${names}::text[]) as t(name)`;
   const wanted = new Map(required.map((rights) => [rights.table.sql, rights]));
-  return rows.flatMap(({ role, table, privileges }) => {
-    const expected = expectedPrivileges(role, wanted.get(table));
+  return rows.flatMap(({ role, table, privileges, on_columns }) => {
+    const rights = wanted.get(table);
+    const expected = expectedPrivileges(role, rights);
     const missing = expected.filter((privilege) => !privileges.includes(privilege));
-    const excess = privileges.filter((privilege) => !expected.includes(privilege) && isExcess(role, privilege));
+    // Which columns of a governed table the guard may update is looked at one by one elsewhere.
+    const held = [
+      ...privileges,
+      ...on_columns.filter((privilege) => !rights || privilege !== 'UPDATE'),
+    ];
+    const excess = [...new Set(held)].filter(
+      (privilege) => !expected.includes(privilege) && isExcess(role, privilege),
+    );
     return [
       ...missing.map((privilege) => missingRight(role, privilege, table)),
       ...excess.map((privilege) => excessRight(role, privilege, table)),
@@ -99,7 +141,7 @@ async function columnFindings(sql: Sql, required: readonly TableRights[]): Promi
   for (const { table, updateColumns } of required) {
     const rows = await sql<{ role: Role; name: string; may: boolean }[]>`
       select r.role, a.attname::text as name, has_column_privilege(r.role, a.attrelid, a.attnum, 'UPDATE') as may
-        from pg_catalog.pg_attribute a, unnest(${ROLES as unknown as string[]}::text[]) as r(role)
+        from pg_catalog.pg_attribute a, unnest(${[...ROLES]}::text[]) as r(role)
        where a.attrelid = ${table.sql}::regclass and a.attnum > 0 and not a.attisdropped`;
     for (const { role, name, may } of rows) {
       const should = role === 'retain_guard_owner' && updateColumns.includes(name);
@@ -115,24 +157,28 @@ async function membershipFindings(sql: Sql): Promise<StoreFinding[]> {
   const rows = await sql<{ member: string; of: string }[]>`
     select m.rolname::text as member, o.rolname::text as of
       from pg_catalog.pg_roles m, pg_catalog.pg_roles o
-     where m.rolname = any (${ROLES as unknown as string[]}) and m.oid <> o.oid
+     where m.rolname = any (${[...ROLES]}) and m.oid <> o.oid
        and pg_has_role(m.oid, o.oid, 'member')`;
   const login = await sql<{ name: string; super: boolean }[]>`
     select rolname::text as name, rolsuper as super from pg_catalog.pg_roles
-     where (rolname = 'retain_guard_owner' and rolcanlogin) or (rolname = any (${ROLES as unknown as string[]}) and rolsuper)`;
+     where (rolname = 'retain_guard_owner' and rolcanlogin) or (rolname = any (${[...ROLES]}) and rolsuper)`;
   return [
-    ...rows.map(({ member, of }): StoreFinding => ({
-      severity: 'error',
-      code: 'RIGHTS_EXCESS',
-      message: `${member} is a member of ${of} and inherits what it may do`,
-      statement: `REVOKE ${quoteIdentifier(of)} FROM ${member};`,
-    })),
-    ...login.map(({ name, super: isSuper }): StoreFinding => ({
-      severity: 'error',
-      code: 'RIGHTS_EXCESS',
-      message: isSuper ? `${name} is a superuser` : `${name} can log in`,
-      statement: `ALTER ROLE ${name} ${isSuper ? 'NOSUPERUSER' : 'NOLOGIN'};`,
-    })),
+    ...rows.map(
+      ({ member, of }): StoreFinding => ({
+        severity: 'error',
+        code: 'RIGHTS_EXCESS',
+        message: `${member} is a member of ${of} and inherits what it may do`,
+        statement: `REVOKE ${quoteIdentifier(of)} FROM ${member};`,
+      }),
+    ),
+    ...login.map(
+      ({ name, super: isSuper }): StoreFinding => ({
+        severity: 'error',
+        code: 'RIGHTS_EXCESS',
+        message: isSuper ? `${name} is a superuser` : `${name} can log in`,
+        statement: `ALTER ROLE ${name} ${isSuper ? 'NOSUPERUSER' : 'NOLOGIN'};`,
+      }),
+    ),
   ];
 }
 
@@ -141,9 +187,11 @@ async function backlogFindings(sql: Sql): Promise<StoreFinding[]> {
     select count(*)::integer as waiting, extract(epoch from clock_timestamp() - min(executed_at))::integer as seconds
       from retain_guard.batch_staged`;
   if (!row || row.waiting === 0 || (row.seconds ?? 0) < 60) return [];
-  return [{
-    severity: 'warning',
-    code: 'UNSEALED_BACKLOG',
-    message: `${row.waiting} batches have waited up to ${row.seconds} s for sealing; start a worker: it seals what others left`,
-  }];
+  return [
+    {
+      severity: 'warning',
+      code: 'UNSEALED_BACKLOG',
+      message: `${row.waiting} batches have waited up to ${row.seconds} s for sealing; start a worker: it seals what others left`,
+    },
+  ];
 }

@@ -52,18 +52,50 @@ export async function connectStore(
 }
 
 async function refuseUnfit(sql: Sql, store: string, role: StoreRole): Promise<void> {
-  const [server] = await sql<{ version: number; recovering: boolean; who: string }[]>`
+  const [server] = await sql<
+    { version: number; recovering: boolean; who: string; encoding: string }[]
+  >`
     select current_setting('server_version_num')::integer as version,
-           pg_catalog.pg_is_in_recovery() as recovering, current_user::text as who`;
-  if (!server) throw new RetentionError('STORE_UNAVAILABLE', `Store ${store} gave no answer.`, { store });
+           pg_catalog.pg_is_in_recovery() as recovering, current_user::text as who,
+           current_setting('server_encoding') as encoding`;
+  if (!server)
+    throw new RetentionError('STORE_UNAVAILABLE', `Store ${store} gave no answer.`, { store });
   if (server.version < OLDEST_SERVER || server.version >= FIRST_UNKNOWN_SERVER) {
     const major = Math.floor(server.version / 10_000);
-    throw new RetentionError('SERVER_UNSUPPORTED', `Store ${store} runs PostgreSQL ${major}; supported are 15 to 18.`, { store, major });
+    throw new RetentionError(
+      'SERVER_UNSUPPORTED',
+      `Store ${store} runs PostgreSQL ${major}; supported are 15 to 18.`,
+      { store, major },
+    );
+  }
+  if (server.encoding !== 'UTF8') {
+    throw new RetentionError(
+      'SERVER_UNSUPPORTED',
+      `Store ${store} has encoding ${server.encoding}; digests are over UTF-8.`,
+      { store, encoding: server.encoding },
+    );
   }
   if (server.recovering) {
-    throw new RetentionError('STORE_READ_ONLY', `Store ${store} is a replica in recovery. Connect to the primary.`, { store });
+    throw new RetentionError(
+      'STORE_READ_ONLY',
+      `Store ${store} is a replica in recovery. Connect to the primary.`,
+      { store },
+    );
   }
   if (role !== 'admin' && server.who !== role) {
-    throw new RetentionError('RIGHTS_MISSING', `The session in store ${store} could not assume the role ${role}.`, { store, role });
+    throw new RetentionError(
+      'RIGHTS_MISSING',
+      `The session in store ${store} could not assume the role ${role}.`,
+      { store, role },
+    );
   }
+}
+
+/** The store's own clock, RFC 3339 UTC with microseconds: the only clock that decides. */
+export async function storeClock({ sql, store }: StoreConnection): Promise<string> {
+  return asStore(store, async () => {
+    const [row] = await sql<{ now: string }[]>`
+      select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as now`;
+    return row?.now ?? '';
+  });
 }

@@ -13,11 +13,27 @@ import type { DueTest, HoldScope, ResolvedCondition, StepModel } from './step-mo
 
 /** Values bound as one text array ($8); `add` answers the expression that reads the new one. */
 export class Values {
-  readonly list: string[] = [];
+  readonly list: string[];
+  readonly #once: boolean;
+
+  constructor(list: string[] = [], once = false) {
+    this.list = list;
+    this.#once = once;
+  }
 
   add(value: string, type: string): string {
-    this.list.push(value);
-    return `($8[${this.list.length}])::${type}`;
+    const known = this.list.indexOf(value);
+    const position = known >= 0 ? known + 1 : this.list.push(value);
+    const read = `($8[${position}])::${type}`;
+    return this.#once ? `(select ${read})` : read;
+  }
+
+  /**
+   * The same list, read through sub-selects: for tests that no index can use. There the cast, which for
+   * dates is not constant to PostgreSQL, would be carried out for every row.
+   */
+  once(): Values {
+    return new Values(this.list, true);
   }
 }
 
@@ -48,7 +64,11 @@ export function keyTextOf(values: readonly string[]): string {
 }
 
 /** Joins downwards along `path`, starting at `from`; answers the joins and the last alias. */
-export function joinDown(from: string, path: readonly Edge[], prefix: string): { sql: string; alias: string } {
+export function joinDown(
+  from: string,
+  path: readonly Edge[],
+  prefix: string,
+): { sql: string; alias: string } {
   let alias = from;
   const joins = path.map((edge, index) => {
     const parent = alias;
@@ -59,7 +79,11 @@ export function joinDown(from: string, path: readonly Edge[], prefix: string): {
 }
 
 /** Joins upwards: `path` is written root first, so it is walked from its end. */
-export function joinUp(from: string, path: readonly Edge[], prefix: string): { sql: string; alias: string } {
+export function joinUp(
+  from: string,
+  path: readonly Edge[],
+  prefix: string,
+): { sql: string; alias: string } {
   let alias = from;
   const joins = [...path].reverse().map((edge, index) => {
     const child = alias;
@@ -69,14 +93,23 @@ export function joinUp(from: string, path: readonly Edge[], prefix: string): { s
   return { sql: joins.join(' '), alias };
 }
 
-export function pairs(left: string, leftColumns: readonly string[], right: string, rightColumns: readonly string[]): string {
+export function pairs(
+  left: string,
+  leftColumns: readonly string[],
+  right: string,
+  rightColumns: readonly string[],
+): string {
   return leftColumns
     .map((name, index) => `${column(left, name)} = ${column(right, rightColumns[index] ?? '')}`)
     .join(' and ');
 }
 
 /** `exists (…)` over the end of a path below `root`; `test` sees the last alias. */
-export function existsBelow(path: readonly Edge[], prefix: string, test: (alias: string) => string): string {
+export function existsBelow(
+  path: readonly Edge[],
+  prefix: string,
+  test: (alias: string) => string,
+): string {
   const [first, ...rest] = path;
   if (!first) return 'false';
   const top = `${prefix}0`;
@@ -158,17 +191,36 @@ export function rootTest(model: StepModel, values: Values): string {
 
 const ACTIVE = '(h.released_version is null or h.released_version > $6)';
 
-/**
- * Keys of the scope's class under hold; only those among `keys` (an expression of type text[]) when
- * given. A hold released after the plan still counts: a release frees records for a later plan only.
- */
-export function heldKeys(scope: HoldScope, keys?: string): string {
-  const among = keys ? ` and k.key_text = any (${keys})` : '';
-  return `select k.key_text from retain_guard.hold_key k join retain_guard.hold h using (hold_no) where k.record_class = ${quoteLiteral(scope.recordClass)}${among} and ${ACTIVE}`;
+/** A text column of a CTE in the same statement. */
+export interface TextsOf {
+  readonly cte: string;
+  readonly column: string;
 }
 
-/** Subjects of one kind under hold; only those among `subjects` when given. */
-export function heldSubjects(kind: string, subjects?: string): string {
-  const among = subjects ? ` and s.subject = any (${subjects})` : '';
-  return `select s.subject from retain_guard.hold_subject s join retain_guard.hold h using (hold_no) where s.subject_kind = ${quoteLiteral(kind)}${among} and ${ACTIVE}`;
+/**
+ * ` and column = any (…)`, read from a CTE once for the whole statement: in the order of the index,
+ * so that the array is not sorted a second time with the slower comparator of a scan key, and not at
+ * all when there is nothing to find.
+ */
+function among(texts: TextsOf | undefined, column: string, unless: string): string {
+  if (!texts) return '';
+  const sorted = `array(select ${texts.column} from ${texts.cte} order by ${texts.column} collate "C")`;
+  return ` and ${column} = any (case when exists (${unless}) then ${sorted} end)`;
+}
+
+/**
+ * Keys of the scope's class under hold; only those among `texts` when given. A hold released after the
+ * plan still counts: a release frees records for a later plan only.
+ */
+export function heldKeys(scope: HoldScope, texts?: TextsOf): string {
+  const ofClass = `record_class = ${quoteLiteral(scope.recordClass)}`;
+  const test = among(texts, 'k.key_text', `select from retain_guard.hold_key where ${ofClass}`);
+  return `select k.key_text from retain_guard.hold_key k join retain_guard.hold h using (hold_no) where k.${ofClass}${test} and ${ACTIVE}`;
+}
+
+/** Subjects of one kind under hold; only those among `texts` when given. */
+export function heldSubjects(kind: string, texts?: TextsOf): string {
+  const ofKind = `subject_kind = ${quoteLiteral(kind)}`;
+  const test = among(texts, 's.subject', `select from retain_guard.hold_subject where ${ofKind}`);
+  return `select s.subject from retain_guard.hold_subject s join retain_guard.hold h using (hold_no) where s.${ofKind}${test} and ${ACTIVE}`;
 }

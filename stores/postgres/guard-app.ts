@@ -37,19 +37,30 @@ export interface HoldRow {
   readonly subjects: readonly { readonly subject_kind: string; readonly subject: string }[];
 }
 
-const UTC = (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
+const UTC = (column: string) =>
+  `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 export interface GuardApp {
-  decide(run: string, digest: string, decision: 'approve' | 'reject', decidedBy: string): Promise<string>;
-  openRun(run: string, openedBy: string): Promise<void>;
-  controlRun(run: string, control: 'run' | 'pause' | 'stop', by: string, reason: string): Promise<void>;
-  closeRun(run: string, outcome: string, report: unknown): Promise<void>;
-  openMatter(matter: string, title: string, openedBy: string): Promise<void>;
-  placeHold(request: HoldRequest): Promise<PlacedHold>;
-  releaseHold(holdNo: number, releasedBy: string, because: string): Promise<string>;
-  holds(filter: { readonly holdNo?: number }): Promise<HoldRow[]>;
-  findRef(run: string, recordClass: string, ref: Buffer): Promise<string | undefined>;
-  runsOfClass(recordClass: string): Promise<string[]>;
+  readonly decide: (
+    run: string,
+    digest: string,
+    decision: 'approve' | 'reject',
+    decidedBy: string,
+  ) => Promise<string>;
+  readonly openRun: (run: string, openedBy: string) => Promise<void>;
+  readonly controlRun: (
+    run: string,
+    control: 'run' | 'pause' | 'stop',
+    by: string,
+    reason: string,
+  ) => Promise<void>;
+  readonly closeRun: (run: string, outcome: string, report: unknown) => Promise<void>;
+  readonly openMatter: (matter: string, title: string, openedBy: string) => Promise<void>;
+  readonly placeHold: (request: HoldRequest) => Promise<PlacedHold>;
+  readonly releaseHold: (holdNo: number, releasedBy: string, because: string) => Promise<string>;
+  readonly holds: (filter: { readonly holdNo?: number }) => Promise<HoldRow[]>;
+  readonly findRef: (run: string, recordClass: string, ref: Buffer) => Promise<string | undefined>;
+  readonly runsOfClass: (recordClass: string) => Promise<string[]>;
 }
 
 export function guardApp(connection: StoreConnection): GuardApp {
@@ -66,11 +77,20 @@ export function guardApp(connection: StoreConnection): GuardApp {
     openRun: (run, openedBy) =>
       ask(async () => void (await sql`select retain_guard.open_run(${run}, ${openedBy})`)),
     controlRun: (run, control, by, reason) =>
-      ask(async () => void (await sql`select retain_guard.control_run(${run}, ${control}, ${by}, ${reason})`)),
+      ask(
+        async () =>
+          void (await sql`select retain_guard.control_run(${run}, ${control}, ${by}, ${reason})`),
+      ),
     closeRun: (run, outcome, report) =>
-      ask(async () => void (await sql`select retain_guard.close_run(${run}, ${outcome}, ${sql.json(report as never)})`)),
+      ask(
+        async () =>
+          void (await sql`select retain_guard.close_run(${run}, ${outcome}, ${sql.json(report as never)})`),
+      ),
     openMatter: (matter, title, openedBy) =>
-      ask(async () => void (await sql`select retain_guard.open_matter(${matter}, ${title}, ${openedBy})`)),
+      ask(
+        async () =>
+          void (await sql`select retain_guard.open_matter(${matter}, ${title}, ${openedBy})`),
+      ),
     placeHold: (request) => ask(() => placeHold(sql, request)),
     releaseHold: (holdNo, releasedBy, because) =>
       ask(async () => {
@@ -96,7 +116,9 @@ export function guardApp(connection: StoreConnection): GuardApp {
 }
 
 async function placeHold(sql: Sql, request: HoldRequest): Promise<PlacedHold> {
-  const [row] = await sql<{ hold_no: string; version: string; placed: string; effective: string }[]>`
+  const [row] = await sql<
+    { hold_no: string; version: string; placed: string; effective: string }[]
+  >`
     select hold_no, version, ${sql.unsafe(UTC('placed_at'))} as placed, ${sql.unsafe(UTC('effective_at'))} as effective
       from retain_guard.place_hold(${request.matter}, ${request.reason}, ${request.because}, ${request.placedBy},
         ${request.reviewOn}::date,

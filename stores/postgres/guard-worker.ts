@@ -4,8 +4,14 @@ import type { BatchCounts, BatchOutcome, LaneId, LaneState } from '../../domain/
 import { NO_COUNTS } from '../../domain/disposal.ts';
 import { RetentionError } from '../../domain/errors.ts';
 import type { PlanDocument } from '../../domain/plan.ts';
-import type { BatchResult, DisposalGuard, SealedBatch, StagedBatch, StepDescription } from '../store.ts';
-import type { StoreConnection } from './connection.ts';
+import type {
+  BatchResult,
+  DisposalGuard,
+  SealedBatch,
+  StagedBatch,
+  StepDescription,
+} from '../store.ts';
+import { type StoreConnection, storeClock } from './connection.ts';
 import { asStore } from './driver-error.ts';
 
 /** Binds a worker connection to the port. The connection's role must be `retain_worker`. */
@@ -19,21 +25,26 @@ export function postgresGuard(connection: StoreConnection): DisposalGuard {
     describeStep: guarded((run, step) => describeStep(sql, run, step)),
     claimLane: guarded((lane) => claimLane(sql, lane)),
     laneState: guarded((lane) => laneState(sql, lane)),
-    disposeBatch: guarded((lane, fence, limitRecords) => disposeBatch(sql, lane, fence, limitRecords)),
+    disposeBatch: guarded((lane, fence, limitRecords) =>
+      disposeBatch(sql, lane, fence, limitRecords),
+    ),
     stagedBatches: guarded((lane) => stagedBatches(sql, lane)),
+    lanesToSeal: guarded((waitingSeconds) => lanesToSeal(sql, waitingSeconds)),
     lastHeaderSha256: guarded((lane) => lastHeaderSha256(sql, lane)),
     sealBatch: guarded((sealed) => sealBatch(sql, sealed)),
-    clock: guarded(() => clock(sql)),
+    clock: () => storeClock(connection),
   };
 }
 
 async function describeStep(sql: Sql, run: string, step: number): Promise<StepDescription> {
   const [row] = await sql<{ document: string; digest: string }[]>`
     select document, digest from retain_guard.plan where run_id = ${run}`;
-  if (!row) throw new RetentionError('PLAN_UNKNOWN', 'There is no such plan in this store.', { run });
+  if (!row)
+    throw new RetentionError('PLAN_UNKNOWN', 'There is no such plan in this store.', { run });
   const document = JSON.parse(row.document) as PlanDocument;
   const planned = document.steps[step - 1];
-  if (!planned) throw new RetentionError('PLAN_UNKNOWN', 'The plan has no such step.', { run, step });
+  if (!planned)
+    throw new RetentionError('PLAN_UNKNOWN', 'The plan has no such step.', { run, step });
   return {
     run,
     step,
@@ -75,12 +86,25 @@ function counts(row: CountRow): BatchCounts {
 }
 
 function toLane(lane: LaneId, row: LaneRow | undefined): LaneState {
-  if (!row) throw new RetentionError('PLAN_UNKNOWN', 'There is no such lane in this store.', { run: lane.run, step: lane.step, lane: lane.lane });
-  return { ...lane, fence: BigInt(row.fence), seq: row.seq, totals: counts(row), finished: row.finished_at !== null };
+  if (!row)
+    throw new RetentionError('PLAN_UNKNOWN', 'There is no such lane in this store.', {
+      run: lane.run,
+      step: lane.step,
+      lane: lane.lane,
+    });
+  return {
+    ...lane,
+    fence: BigInt(row.fence),
+    seq: row.seq,
+    totals: counts(row),
+    finished: row.finished_at !== null,
+  };
 }
 
 async function claimLane(sql: Sql, lane: LaneId): Promise<LaneState> {
-  const [row] = await sql<LaneRow[]>`select * from retain_guard.claim_lane(${lane.run}, ${lane.step}, ${lane.lane})`;
+  const [row] = await sql<
+    LaneRow[]
+  >`select * from retain_guard.claim_lane(${lane.run}, ${lane.step}, ${lane.lane})`;
   return toLane(lane, row);
 }
 
@@ -109,14 +133,21 @@ function tuples(keys: Keys): string[][] {
   return keys.map((key) => (typeof key === 'string' ? [key] : key));
 }
 
-async function disposeBatch(sql: Sql, lane: LaneId, fence: bigint, limitRecords: number): Promise<BatchResult> {
+async function disposeBatch(
+  sql: Sql,
+  lane: LaneId,
+  fence: bigint,
+  limitRecords: number,
+): Promise<BatchResult> {
   const [row] = await sql<BatchRow[]>`
     select outcome, batch_id, seq, txid, hold_version, picked, destroyed, held, blocked, changed, gone, parts, keys,
            to_char(executed_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as executed_at
       from retain_guard.dispose_batch(${lane.run}, ${lane.step}, ${lane.lane}, ${fence.toString()}, ${limitRecords})`;
   if (!row) throw new RetentionError('INVARIANT_BROKEN', 'The guard gave no answer.');
-  if (row.outcome !== 'worked' && row.outcome !== 'finished') return { outcome: row.outcome, counts: NO_COUNTS };
-  if (row.batch_id === null || row.keys === null) return { outcome: row.outcome, counts: counts(row) };
+  if (row.outcome !== 'worked' && row.outcome !== 'finished')
+    return { outcome: row.outcome, counts: NO_COUNTS };
+  if (row.batch_id === null || row.keys === null)
+    return { outcome: row.outcome, counts: counts(row) };
   const staged: StagedBatch = {
     ...lane,
     batch: row.batch_id,
@@ -149,6 +180,14 @@ async function stagedBatches(sql: Sql, lane: LaneId): Promise<StagedBatch[]> {
   }));
 }
 
+async function lanesToSeal(sql: Sql, waitingSeconds: number): Promise<LaneId[]> {
+  const rows = await sql<{ run_id: string; step_no: number; lane_no: number }[]>`
+    select run_id, step_no, lane_no from retain_guard.batch_staged
+     group by run_id, step_no, lane_no
+    having min(executed_at) <= clock_timestamp() - make_interval(secs => ${waitingSeconds})`;
+  return rows.map((row) => ({ run: row.run_id, step: row.step_no, lane: row.lane_no }));
+}
+
 async function lastHeaderSha256(sql: Sql, lane: LaneId): Promise<string> {
   const [row] = await sql<{ sha256: string }[]>`
     select encode(s.header_sha256, 'hex') as sha256
@@ -163,10 +202,4 @@ async function sealBatch(sql: Sql, sealed: SealedBatch): Promise<boolean> {
     select retain_guard.seal_batch(${sealed.batch}, ${sealed.keyEpoch}, ${sealed.header}, ${sealed.refs},
                                    ${sealed.sealedBy}, ${sealed.recovered}) as sealed`;
   return row?.sealed ?? false;
-}
-
-async function clock(sql: Sql): Promise<string> {
-  const [row] = await sql<{ now: string }[]>`
-    select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as now`;
-  return row?.now ?? '';
 }

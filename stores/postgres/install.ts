@@ -7,8 +7,8 @@ import { readdir, readFile } from 'node:fs/promises';
 import type { Sql } from 'postgres';
 import type { Aggregate } from './aggregate.ts';
 import type { CatalogueTable } from './catalogue.ts';
-import { asStore } from './driver-error.ts';
 import type { StoreConnection } from './connection.ts';
+import { asStore } from './driver-error.ts';
 import { quoteIdentifier } from './identifier.ts';
 import type { ResolvedStore } from './reality.ts';
 
@@ -28,15 +28,23 @@ export interface TableRights {
  * they go (PostgreSQL asks that of SELECT … FOR UPDATE).
  */
 export function requiredRights(store: ResolvedStore): TableRights[] {
-  const rights = new Map<string, { table: CatalogueTable; remove: boolean; updateColumns: Set<string> }>();
+  const rights = new Map<
+    string,
+    { table: CatalogueTable; remove: boolean; updateColumns: Set<string> }
+  >();
   const of = (table: CatalogueTable) => {
-    const found = rights.get(table.sql) ?? { table, remove: false, updateColumns: new Set<string>() };
+    const found = rights.get(table.sql) ?? {
+      table,
+      remove: false,
+      updateColumns: new Set<string>(),
+    };
     rights.set(table.sql, found);
     return found;
   };
   for (const aggregate of store.aggregates.values()) {
     of(aggregate.root);
-    for (const part of [...aggregate.owned, ...aggregate.detached, ...aggregate.blocking]) of(part.table);
+    for (const part of [...aggregate.owned, ...aggregate.detached, ...aggregate.blocking])
+      of(part.table);
   }
   for (const { aggregate, rule, overwrites } of store.rules.values()) {
     const root = of(aggregate.root);
@@ -72,19 +80,26 @@ function addPartRights(
 /** Reads the guard's SQL files in their order. */
 export async function guardFiles(): Promise<{ name: string; sql: string }[]> {
   const names = (await readdir(GUARD_FOLDER)).filter((name) => name.endsWith('.sql')).sort();
-  return Promise.all(names.map(async (name) => ({ name, sql: await readFile(new URL(name, GUARD_FOLDER), 'utf8') })));
+  return Promise.all(
+    names.map(async (name) => ({ name, sql: await readFile(new URL(name, GUARD_FOLDER), 'utf8') })),
+  );
 }
 
 /** The statements that give the guard's roles their rights on governed tables, for review and for running. */
 export function grantStatements(rights: readonly TableRights[]): string[] {
   const schemas = [...new Set(rights.map(({ table }) => table.schema))];
   return [
-    ...schemas.map((schema) => `grant usage on schema ${quoteIdentifier(schema)} to retain_guard_owner, retain_app`),
+    ...schemas.map(
+      (schema) =>
+        `grant usage on schema ${quoteIdentifier(schema)} to retain_guard_owner, retain_app`,
+    ),
     ...rights.flatMap(({ table, remove, updateColumns }) => [
       `grant select on ${table.sql} to retain_guard_owner, retain_app`,
       ...(remove ? [`grant delete on ${table.sql} to retain_guard_owner`] : []),
       ...(updateColumns.length > 0
-        ? [`grant update (${updateColumns.map(quoteIdentifier).join(', ')}) on ${table.sql} to retain_guard_owner`]
+        ? [
+            `grant update (${updateColumns.map(quoteIdentifier).join(', ')}) on ${table.sql} to retain_guard_owner`,
+          ]
         : []),
     ]),
   ];
@@ -103,7 +118,10 @@ export async function installScript(store: ResolvedStore): Promise<string> {
 }
 
 /** Installs or brings up to date, in one transaction. Needs an admin connection. */
-export async function installGuard(connection: StoreConnection, store: ResolvedStore): Promise<void> {
+export async function installGuard(
+  connection: StoreConnection,
+  store: ResolvedStore,
+): Promise<void> {
   const script = await installScript(store);
   await asStore(connection.store, () => connection.sql.unsafe(script).simple());
 }
@@ -122,7 +140,9 @@ export async function uninstallGuard(connection: StoreConnection): Promise<void>
       'begin;',
       'drop trigger if exists planned_is_closed on retain_guard.planned;',
       ...functions.map(({ signature }) => `drop function ${signature} cascade;`),
-      ...granted.map((table) => `revoke all on ${table} from retain_guard_owner, retain_app, retain_worker;`),
+      ...granted.map(
+        (table) => `revoke all on ${table} from retain_guard_owner, retain_app, retain_worker;`,
+      ),
       'revoke all on all tables in schema retain_guard from retain_app, retain_worker;',
       'delete from retain_guard.installation;',
       'commit;',

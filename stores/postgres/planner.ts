@@ -7,7 +7,6 @@ import type { TransactionSql } from 'postgres';
 import type { StepCounts } from '../../domain/plan.ts';
 import type { StoreConnection } from './connection.ts';
 import { asStore } from './driver-error.ts';
-import { changingParts, type StepModel } from './step-model.ts';
 import {
   type CountingStatement,
   countStatement,
@@ -16,6 +15,7 @@ import {
   splitStatement,
   stepStatements,
 } from './statements.ts';
+import { changingParts, type StepModel } from './step-model.ts';
 
 /** What the database said about one step. */
 export interface CountedStep {
@@ -46,7 +46,7 @@ export interface PlanningOptions {
   /** Steps that destroy fewer records than this get one lane. */
   readonly lanesFrom: number;
   /** Rows per aggregate count for `parts` cost a pass each; told after every step. */
-  readonly onStep?: (done: number, of: number) => void;
+  readonly onStep?: ((done: number, of: number) => void) | undefined;
 }
 
 /** One registered lane: bounds are cursors as text, null for an open end. */
@@ -103,15 +103,27 @@ async function takeSnapshot(tx: TransactionSql): Promise<Snapshot> {
            (select version from retain_guard.hold_state) as version,
            pg_catalog.current_database()::text as database,
            to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as now`;
-  return { t0: row?.t0 ?? '', holdVersion: Number(row?.version ?? 0), database: row?.database ?? '', now: row?.now ?? '' };
+  return {
+    t0: row?.t0 ?? '',
+    holdVersion: Number(row?.version ?? 0),
+    database: row?.database ?? '',
+    now: row?.now ?? '',
+  };
 }
 
 type Counter = <T>(statement: CountingStatement, limit?: number) => Promise<T[]>;
 
 /** Runs a counting statement with the parameters the guard would bind. */
-export function counter(tx: TransactionSql, run: string, step: number, snapshot: { t0: string; holdVersion: number }): Counter {
+export function counter(
+  tx: TransactionSql,
+  run: string,
+  step: number,
+  snapshot: { t0: string; holdVersion: number },
+): Counter {
   return async <T>(statement: CountingStatement, limit = 0) => {
-    const [mark] = await tx<{ young: number }[]>`select age(${snapshot.t0}::xid8::xid)::integer as young`;
+    const [mark] = await tx<
+      { young: number }[]
+    >`select age(${snapshot.t0}::xid8::xid)::integer as young`;
     const rows = await tx.unsafe(statement.sql, [
       null,
       null,
@@ -131,7 +143,13 @@ interface CountedRow extends StepCounts {
   newest: string | null;
 }
 
-async function countStep(tx: TransactionSql, model: StepModel, count: Counter, run: string, step: number): Promise<CountedStep> {
+async function countStep(
+  tx: TransactionSql,
+  model: StepModel,
+  count: Counter,
+  run: string,
+  step: number,
+): Promise<CountedStep> {
   const [row] = await count<CountedRow>(countStatement(model, 'all'));
   const counts: StepCounts = {
     due: row?.due ?? 0,
@@ -143,7 +161,9 @@ async function countStep(tx: TransactionSql, model: StepModel, count: Counter, r
   let plannedKeysSha256: string | null = null;
   if (model.source === 'planned' && counts.destroys > 0) {
     await count(planKeysStatement(model));
-    const [keys] = await tx<{ sha256: string }[]>`select retain_guard.planned_sha256(${run}, ${step}) as sha256`;
+    const [keys] = await tx<
+      { sha256: string }[]
+    >`select retain_guard.planned_sha256(${run}, ${step}) as sha256`;
     plannedKeysSha256 = keys?.sha256 ?? null;
   }
   const parts: Record<string, number> = {};
@@ -152,7 +172,9 @@ async function countStep(tx: TransactionSql, model: StepModel, count: Counter, r
     parts[part.table.sql] = (parts[part.table.sql] ?? 0) + (rows?.rows ?? 0);
   }
   const tables = tablesOf(model);
-  const [shape] = await tx<{ sha256: string }[]>`select retain_guard.schema_sha256(${tables}::text[]) as sha256`;
+  const [shape] = await tx<
+    { sha256: string }[]
+  >`select retain_guard.schema_sha256(${tables}::text[]) as sha256`;
   const statements = JSON.stringify(stepStatements(model));
   return {
     counts,
@@ -170,10 +192,18 @@ async function countStep(tx: TransactionSql, model: StepModel, count: Counter, r
 /** Every table whose shape decides what the step does: root first, then parts, then what blocks. */
 export function tablesOf(model: StepModel): string[] {
   const { root, owned, detached, blocking } = model.aggregate;
-  return [...new Set([root.sql, ...[...owned, ...detached, ...blocking].map((part) => part.table.sql)])];
+  return [
+    ...new Set([root.sql, ...[...owned, ...detached, ...blocking].map((part) => part.table.sql)]),
+  ];
 }
 
-async function cutLanes(model: StepModel, destroys: number, count: Counter, options: PlanningOptions, step: number): Promise<Lane[]> {
+async function cutLanes(
+  model: StepModel,
+  destroys: number,
+  count: Counter,
+  options: PlanningOptions,
+  step: number,
+): Promise<Lane[]> {
   const lanes = destroys >= options.lanesFrom ? options.lanes : 1;
   const bounds: (readonly string[])[] = [];
   for (let lane = 1; lane < lanes; lane += 1) {

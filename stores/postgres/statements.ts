@@ -78,12 +78,20 @@ function rangeCursor(model: StepModel): Cursor {
   const parts = [trigger, ...model.aggregate.key.filter((part) => part.name !== trigger.name)];
   const names = parts.map((_, index) => `c${index}`);
   const left = parts.map((part) => column('r', part.name)).join(', ');
-  const bound = (parameter: string) =>
-    parts.map((part, index) => `(${parameter}[${index + 1}])::${part.type}`).join(', ');
+  const leading = column('r', trigger.name);
+  // The leading column alone is for the index. The whole row is tested on every entry that is read, so
+  // its bounds are sub-selects: a cast of text to a date is no constant and would be repeated each time.
+  const beyond = (parameter: string, than: '>' | '<') => {
+    const bounds = parts.map(
+      (part, index) => `(select (${parameter}[${index + 1}])::${part.type})`,
+    );
+    const row = `(${left}) ${than === '>' ? '>' : '<='} (${bounds.join(', ')})`;
+    return `(${parameter} is null or ${leading} ${than}= (${parameter}[1])::${trigger.type} and ${row})`;
+  };
   return {
     names,
     select: parts.map((part, index) => `${column('r', part.name)} as c${index}`).join(', '),
-    after: `($1 is null or (${left}) > (${bound('$1')})) and ($2 is null or (${left}) <= (${bound('$2')}))`,
+    after: `${beyond('$1', '>')} and ${beyond('$2', '<')}`,
     order: left,
     descending: names.map((name) => `${name} desc`).join(', '),
     asText: (alias) => `array[${names.map((name) => `${alias}.${name}::text`).join(', ')}]`,
@@ -104,18 +112,29 @@ function simpleStatements(model: StepModel): StepStatements {
   const who = subjects.map((subject, index) => `${column('r', subject.column)}::text as j${index}`);
   const free = [
     ...scopes.map((_, index) => `d.k${index} not in (select key_text from hk${index})`),
-    ...subjects.map((_, index) => `(d.j${index} is null or d.j${index} not in (select subject from hj${index}))`),
+    ...subjects.map(
+      (_, index) => `(d.j${index} is null or d.j${index} not in (select subject from hj${index}))`,
+    ),
   ];
   const probes = [
-    ...scopes.map((scope, index) => `hk${index} as materialized (${heldKeys(scope, `array(select k${index} from due)`)})`),
-    ...subjects.map((subject, index) => `hj${index} as materialized (${heldSubjects(subject.kind, `array(select j${index} from due)`)})`),
+    ...scopes.map(
+      (scope, index) =>
+        `hk${index} as materialized (${heldKeys(scope, { cte: 'due', column: `k${index}` })})`,
+    ),
+    ...subjects.map(
+      (subject, index) =>
+        `hj${index} as materialized (${heldSubjects(subject.kind, { cte: 'due', column: `j${index}` })})`,
+    ),
   ];
   const rows = 'array(select d.row_id from marked d where d.free and not d.young)';
-  const pair = root.kind === 'partitioned' ? ` and (r.tableoid, r.ctid) in (select d.rel_id, d.row_id from marked d where d.free)` : '';
-  const marked = `marked as materialized (select d.*, (${free.join(' and ')}) as free from due d)`;
+  const pair =
+    root.kind === 'partitioned'
+      ? ` and (r.tableoid, r.ctid) in (select d.rel_id, d.row_id from marked d where d.free)`
+      : '';
+  const marked = `marked as materialized (select d.row_id, d.rel_id, d.young, (${free.join(' and ')}) as free from due d)`;
   // The test and the snapshot mark are repeated on the row that goes: a row that changed between being
   // picked and being destroyed is followed to its new version, which must pass again.
-  const target = `r.ctid = any (${rows})${pair} and ${test} and not ${young('r')}`;
+  const target = `r.ctid = any (${rows})${pair} and ${rootTest(model, values.once())} and not ${young('r')}`;
   const change =
     model.action === 'delete'
       ? `delete from ${root.sql} r where ${target}`
@@ -131,13 +150,10 @@ function simpleStatements(model: StepModel): StepStatements {
     `), ${probes.join(', ')},`,
     `${marked},`,
     `gone as (${change} returning ${keyTuple('r', model)} as key)`,
-    `select (select count(*) from due)::integer,`,
-    `       (select ${cursor.asText('d')} from due d order by ${cursor.descending} limit 1),`,
-    `       (select count(*) from gone)::integer,`,
-    `       (select count(*) from marked d where not d.free)::integer,`,
-    `       0,`,
-    `       ((select count(*) from marked d where d.free) - (select count(*) from gone))::integer,`,
-    `       (select array_agg(g.key) from gone g)`,
+    `select m.picked, (select ${cursor.asText('d')} from due d order by ${cursor.descending} limit 1),`,
+    `       g.destroyed, m.picked - m.free, 0, m.free - g.destroyed, g.keys`,
+    `  from (select count(*)::integer as picked, (count(*) filter (where d.free))::integer as free from marked d) m,`,
+    `       (select count(*)::integer as destroyed, array_agg(g.key) as keys from gone g) g`,
   ].join('\n');
   return { flow: 'simple', steady: steadyStatements(model), batch, values: values.list };
 }
@@ -150,8 +166,10 @@ function keyTuple(alias: string, model: StepModel): string {
 
 function overwriteList(model: StepModel, values: Values): string {
   return model.overwrites
-    .map(({ column: info, constant }) =>
-      `${quoteIdentifier(info.name)} = ${constant === null ? 'null' : values.add(constant, info.type)}`)
+    .map(
+      ({ column: info, constant }) =>
+        `${quoteIdentifier(info.name)} = ${constant === null ? 'null' : values.add(constant, info.type)}`,
+    )
     .join(', ');
 }
 
@@ -174,9 +192,17 @@ function aggregateStatements(model: StepModel): StepStatements {
     pick,
     locks: model.aggregate.owned.map((part) => lockPart(model, part.path)),
     decide,
+    // Detached rows first: once their part is gone they could no longer be found, and a foreign key that
+    // cascades would have taken them along.
     parts: [
-      ...[...model.aggregate.owned].reverse().map((part) => ({ table: part.table.sql, sql: deletePart(model, part.path) })),
-      ...model.aggregate.detached.map((part) => ({ table: part.table.sql, sql: detachPart(model, part.path) })),
+      ...model.aggregate.detached.map((part) => ({
+        table: part.table.sql,
+        sql: detachPart(model, part.path),
+      })),
+      ...[...model.aggregate.owned].reverse().map((part) => ({
+        table: part.table.sql,
+        sql: deletePart(model, part.path),
+      })),
     ],
     root,
     values: values.list,
@@ -204,7 +230,9 @@ function pickRange(model: StepModel, values: Values): string {
 
 function pickPlanned(model: StepModel): string {
   const { root, key } = model.aggregate;
-  const match = key.map((part, index) => `${column('r', part.name)} = (p.key[${index + 1}])::${part.type}`).join(' and ');
+  const match = key
+    .map((part, index) => `${column('r', part.name)} = (p.key[${index + 1}])::${part.type}`)
+    .join(' and ');
   return [
     `with planned as materialized (`,
     `  select p.ord, p.key from retain_guard.planned p`,
@@ -238,7 +266,9 @@ function deletePart(model: StepModel, path: readonly Edge[]): string {
 function detachPart(model: StepModel, path: readonly Edge[]): string {
   const edge = path.at(-1);
   const { target, from, where } = partTarget(model, path);
-  const cleared = (edge?.childColumns ?? []).map((name) => `${quoteIdentifier(name)} = null`).join(', ');
+  const cleared = (edge?.childColumns ?? [])
+    .map((name) => `${quoteIdentifier(name)} = null`)
+    .join(', ');
   // A row of the root's own table that goes in this very batch must not be rewritten first: it would
   // then no longer be where the batch locked it.
   const self =
@@ -249,7 +279,10 @@ function detachPart(model: StepModel, path: readonly Edge[]): string {
 }
 
 /** `x` is the last table of the path, joined up to the roots in $1. */
-function partTarget(model: StepModel, path: readonly Edge[]): { target: string; from: string; where: string } {
+function partTarget(
+  model: StepModel,
+  path: readonly Edge[],
+): { target: string; from: string; where: string } {
   const last = path.at(-1);
   const above = joinDown('r', path.slice(0, -1), 'p');
   return {
@@ -267,10 +300,18 @@ function partTarget(model: StepModel, path: readonly Edge[]): { target: string; 
  * A small set of locked rows is probed key by key through the index of the holds; over a whole class
  * the holds are joined instead. `at` is what the caller wants to know of each root.
  */
-function verdictCtes(model: StepModel, values: Values, filter: string, set: 'small' | 'large', at = 'null'): string {
+function verdictCtes(
+  model: StepModel,
+  values: Values,
+  filter: string,
+  set: 'small' | 'large',
+  at = 'null',
+): string {
   const { root, owned, blocking } = model.aggregate;
   const test = rootTest(model, values);
-  const changed = owned.map((part, index) => existsBelow(part.path, `y${index}_`, (alias) => young(alias)));
+  const changed = owned.map((part, index) =>
+    existsBelow(part.path, `y${index}_`, (alias) => young(alias)),
+  );
   const blocks = blocking.map((part, index) => existsBelow(part.path, `b${index}_`, () => ''));
   const held = set === 'small' ? heldBySmallSet(model, filter) : heldByLargeSet(model, filter);
   return [
@@ -305,7 +346,11 @@ function scopeRows(model: StepModel): ScopeRows[] {
     scopes.map((scope) => {
       const down = joinDown('r', path, 'p');
       const up = joinUp(down.alias, scope.up, 'q');
-      return { scope, from: `${model.aggregate.root.sql} r ${down.sql} ${up.sql}`, alias: up.alias };
+      return {
+        scope,
+        from: `${model.aggregate.root.sql} r ${down.sql} ${up.sql}`,
+        alias: up.alias,
+      };
     }),
   );
 }
@@ -320,10 +365,10 @@ function heldBySmallSet(model: StepModel, filter: string): string {
     return `s${index} as materialized (select r.ctid as row_id, r.tableoid as rel_id, ${columns.join(', ')} from ${from} where ${filter})`;
   });
   const held = rows.flatMap(({ scope }, index) => [
-    `select row_id, rel_id from s${index} where k in (${heldKeys(scope, `array(select k from s${index})`)})`,
+    `select row_id, rel_id from s${index} where k in (${heldKeys(scope, { cte: `s${index}`, column: 'k' })})`,
     ...scope.subjects.map(
       (subject, nth) =>
-        `select row_id, rel_id from s${index} where j${nth} in (${heldSubjects(subject.kind, `array(select j${nth} from s${index})`)})`,
+        `select row_id, rel_id from s${index} where j${nth} in (${heldSubjects(subject.kind, { cte: `s${index}`, column: `j${nth}` })})`,
     ),
   ]);
   return [...ctes, `held as materialized (${held.join(' union ')})`].join(',\n');
@@ -363,7 +408,8 @@ export interface CountingStatement {
 }
 
 // Fixes the types of all parameters, whichever of them the rest uses.
-const GIVEN = 'given as (select $1::text[], $2::text[], $3::integer, $4::uuid, $5::integer, $6::bigint, $7::integer, $8::text[])';
+const GIVEN =
+  'given as (select $1::text[], $2::text[], $3::integer, $4::uuid, $5::integer, $6::bigint, $7::integer, $8::text[])';
 
 /**
  * Counts verdicts over everything that is due (`all`), or over what a run had planned (`planned`).

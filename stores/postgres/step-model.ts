@@ -69,7 +69,9 @@ export interface StepModel {
 export function isSimple(model: StepModel): boolean {
   const { owned, detached, blocking } = model.aggregate;
   const onlyRoot = owned.length + detached.length + blocking.length === 0;
-  const scopesInRoot = model.scoped.every((table) => table.scopes.every((scope) => scope.up.length === 0));
+  const scopesInRoot = model.scoped.every((table) =>
+    table.scopes.every((scope) => scope.up.length === 0),
+  );
   return model.source === 'range' && onlyRoot && scopesInRoot;
 }
 

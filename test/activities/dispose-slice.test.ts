@@ -1,5 +1,6 @@
 import { ActivityCancellationDetails } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
+import { DefaultLogger } from '@temporalio/worker';
 import { expect, test } from 'vitest';
 import { disposeActivities } from '../../activities/dispose-slice.ts';
 import { NO_COUNTS } from '../../domain/disposal.ts';
@@ -8,7 +9,7 @@ const input = { run: '7f3a', store: 'housing', step: 1, lane: 1, sliceRecords: 1
 const totals = { ...NO_COUNTS, picked: 7, destroyed: 7 };
 
 function interrupted(outcome: 'continue' | 'finished', why: Record<string, boolean>) {
-  const env = new MockActivityEnvironment();
+  const env = new MockActivityEnvironment(undefined, { logger: new DefaultLogger('ERROR') });
   const { disposeSlice } = disposeActivities(async (_, hooks) => {
     expect(hooks.cancelled()).toBe(false);
     env.cancel('CANCELLED', new ActivityCancellationDetails(why));
@@ -19,7 +20,7 @@ function interrupted(outcome: 'continue' | 'finished', why: Record<string, boole
 }
 
 test('every batch is a heartbeat that carries counts', async () => {
-  const env = new MockActivityEnvironment();
+  const env = new MockActivityEnvironment(undefined, { logger: new DefaultLogger('ERROR') });
   const beats: unknown[] = [];
   env.on('heartbeat', (details: unknown) => beats.push(details));
   const { disposeSlice } = disposeActivities(async (_, { onBatch }) => {

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { explainRecord } from '../../app/explain.ts';
-import { guardApp } from '../../stores/postgres/guard-app.ts';
 import { connectStore } from '../../stores/postgres/connection.ts';
+import { guardApp } from '../../stores/postgres/guard-app.ts';
 import { type Governed, governedDatabase } from '../support/governed.ts';
 
 let club: Governed;
@@ -50,7 +50,15 @@ rules:
   const app = guardApp(connection);
   await app.openMatter('M-1', 'test matter', 'diana');
   // A hold on a part: contract 4 belongs to member 3.
-  await app.placeHold({ matter: 'M-1', reason: 'litigation', because: 'letter', placedBy: 'diana', reviewOn: '2030-01-01', keys: [{ recordClass: 'contract', keyText: '4' }], subjects: [] });
+  await app.placeHold({
+    matter: 'M-1',
+    reason: 'litigation',
+    because: 'letter',
+    placedBy: 'diana',
+    reviewOn: '2030-01-01',
+    keys: [{ recordClass: 'contract', keyText: '4' }],
+    subjects: [],
+  });
   await connection.end();
 });
 afterAll(() => club.end());
@@ -58,13 +66,20 @@ afterAll(() => club.end());
 it('says when a record may go, with the trigger and the dates that follow from it', async () => {
   const one = await explainRecord(club.retain, 'member', ['1']);
   expect(one).toMatchObject({ exists: true, verdict: 'due', holds: [], blockedBy: [] });
-  expect(one.rules[0]).toMatchObject({ state: { trigger: '2015-03-03', parts: { all: 1, open: 0 }, due: true }, dates: { destroyableFrom: '2021-03-04T00:00:00Z' } });
+  expect(one.rules[0]).toMatchObject({
+    state: { trigger: '2015-03-03', parts: { all: 1, open: 0 }, due: true },
+    dates: { destroyableFrom: '2021-03-04T00:00:00Z' },
+  });
 });
 
 it('keeps a record with an open contract and says how many are open', async () => {
   const two = await explainRecord(club.retain, 'member', ['2']);
   expect(two.verdict).toBe('kept');
-  expect(two.rules[0]?.state).toMatchObject({ trigger: null, parts: { all: 2, open: 1 }, due: false });
+  expect(two.rules[0]?.state).toMatchObject({
+    trigger: null,
+    parts: { all: 2, open: 1 },
+    due: false,
+  });
 });
 
 it('finds the hold on a part and names the matter', async () => {
@@ -75,7 +90,10 @@ it('finds the hold on a part and names the matter', async () => {
 
 it('names the reference that blocks', async () => {
   const five = await explainRecord(club.retain, 'member', ['5']);
-  expect(five).toMatchObject({ verdict: 'blocked', blockedBy: [{ constraint: 'complaint_member_id_fkey' }] });
+  expect(five).toMatchObject({
+    verdict: 'blocked',
+    blockedBy: [{ constraint: 'complaint_member_id_fkey' }],
+  });
 });
 
 it('keeps a record whose period has not passed, and one that never had a contract', async () => {
@@ -89,5 +107,7 @@ it('takes a key in any spelling its type takes, and refuses others without repea
   const refused = explainRecord(club.retain, 'member', ['sir-robin']);
   await expect(refused).rejects.toMatchObject({ code: 'KEY_INVALID' });
   await expect(refused).rejects.not.toThrow(/robin/);
-  await expect(explainRecord(club.retain, 'membre', ['1'])).rejects.toMatchObject({ code: 'RECORD_CLASS_UNKNOWN' });
+  await expect(explainRecord(club.retain, 'membre', ['1'])).rejects.toMatchObject({
+    code: 'RECORD_CLASS_UNKNOWN',
+  });
 });

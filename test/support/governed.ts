@@ -17,7 +17,7 @@ import type { SliceResult } from '../../domain/disposal.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { postgresGuard } from '../../stores/postgres/guard-worker.ts';
 import type { DisposalGuard } from '../../stores/store.ts';
-import { createDatabase } from './database.ts';
+import { createDatabase, type TestDatabase } from './database.ts';
 
 export interface Governed {
   readonly url: string;
@@ -42,13 +42,16 @@ export interface GovernedOptions {
   /** Runs as superuser in the new database. */
   readonly setup: (sql: Sql) => Promise<unknown>;
   readonly schedule: string;
+  /** Where to build it; a fresh database of the tests' server when missing. */
+  readonly database?: TestDatabase;
 }
 
 /** Variable name that every test schedule uses for its one store. */
 export const STORE_ENV = 'env:TEST_STORE_URL';
 
-export async function governedDatabase({ setup, schedule: text }: GovernedOptions): Promise<Governed> {
-  const database = await createDatabase();
+export async function governedDatabase(options: GovernedOptions): Promise<Governed> {
+  const { setup, schedule: text } = options;
+  const database = options.database ?? (await createDatabase());
   const sql = postgres(database.url, { max: 4, onnotice: () => undefined });
   await setup(sql);
   const keyDir = await mkdtemp(join(tmpdir(), 'retain-keys-'));
@@ -62,19 +65,36 @@ export async function governedDatabase({ setup, schedule: text }: GovernedOption
   if (!schedule) throw new Error(`the test's schedule is wrong: ${JSON.stringify(findings)}`);
   const store = Object.keys(schedule.stores)[0] ?? '';
   await installStore(retain, schedule, store);
-  await installSchedule(retain, { text, fileName: 'test.yaml', actor: 'installer', allowShorter: [] });
+  await installSchedule(retain, {
+    text,
+    fileName: 'test.yaml',
+    actor: 'installer',
+    allowShorter: [],
+  });
   const pool = storePool(retain, 4);
   const runs = orchestration(retain, pool);
   const worker = await pool.connection(store, 'retain_worker');
   const guard = postgresGuard(worker);
 
   const approve = (plan: Plan, by = 'benedict') =>
-    runs.recordDecision({ run: plan.document.run, store, digest: plan.digest, decision: 'approve', actor: by });
+    runs.recordDecision({
+      run: plan.document.run,
+      store,
+      digest: plan.digest,
+      decision: 'approve',
+      actor: by,
+    });
   const open = (plan: Plan) => runs.openRun({ run: plan.document.run, store, actor: 'amira' });
   const workLane = (plan: Plan, step: number, lane: number) =>
     disposeSlice(
       { guard, epochKeys: retain.epochKeys, worker: 'test-worker', now: Date.now },
-      { run: plan.document.run, step, lane, sliceRecords: Number.MAX_SAFE_INTEGER, sliceMs: Number.MAX_SAFE_INTEGER },
+      {
+        run: plan.document.run,
+        step,
+        lane,
+        sliceRecords: Number.MAX_SAFE_INTEGER,
+        sliceMs: Number.MAX_SAFE_INTEGER,
+      },
       { onBatch: () => undefined, cancelled: () => false },
     );
   return {

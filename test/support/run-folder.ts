@@ -16,13 +16,6 @@ export function runFolder(purpose: string): string {
   return folder;
 }
 
-/** A file that is kept between test runs. */
-export function keptFile(name: string): { path: string; exists: boolean } {
-  mkdirSync(ROOT, { recursive: true });
-  const path = join(ROOT, name);
-  return { path, exists: existsSync(path) };
-}
-
 /** A PostgreSQL that could not keep its data here says where it is. */
 function sweep(folder: string): void {
   const pointer = join(folder, 'location');

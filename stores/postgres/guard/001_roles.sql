@@ -14,6 +14,10 @@ begin
       execute format('create role %I nologin', wanted);
     end if;
   end loop;
+  -- Whoever installs must be able to act as the owner; a superuser is already.
+  if not pg_catalog.pg_has_role(current_user, 'retain_guard_owner', 'member') then
+    execute format('grant retain_guard_owner to %I', current_user);
+  end if;
 end
 $$;
 

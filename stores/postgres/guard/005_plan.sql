@@ -155,8 +155,10 @@ as $$
 begin
   update retain_guard.run
      set control = p_control, control_by = p_by, control_reason = p_reason, control_at = clock_timestamp()
-   where run_id = p_run and closed_at is null and control <> 'stop';
-  if not found then
+   where run_id = p_run and closed_at is null and control not in ('stop', p_control);
+  -- Asking for what is so already is the same answer: the first one may have been lost.
+  if not found and not exists (select from retain_guard.run r
+                                where r.run_id = p_run and r.closed_at is null and r.control = p_control) then
     perform retain_guard.refuse('RUN_NOT_OPEN', 'There is no such run that is open and not stopped.');
   end if;
 end

@@ -120,6 +120,9 @@ declare
   oldest       timestamptz;
 begin
   perform retain_guard.require_read_committed();
+  if p_limit is null or p_limit not between 1 and 50000 then
+    perform retain_guard.refuse('USAGE', 'A batch has between 1 and 50000 records: holds wait for it.');
+  end if;
   perform pg_advisory_xact_lock_shared(retain_guard.barrier_key());
 
   select l.* into the_lane from retain_guard.lane l

@@ -1,0 +1,53 @@
+/** Turning committed batches into log entries: the keys become references, the batch gets its header. */
+import type { LaneId } from '../domain/disposal.ts';
+import { sealBatch } from '../ledger/batch-header.ts';
+import type { DisposalGuard, StagedBatch, StepDescription } from '../stores/store.ts';
+import type { EpochKeys } from './epoch-keys.ts';
+
+export interface SealingDependencies {
+  readonly guard: DisposalGuard;
+  readonly epochKeys: EpochKeys;
+  /** Name of this worker, for the batch headers. */
+  readonly worker: string;
+}
+
+export interface Sealer {
+  /** Seals one batch of this attempt. */
+  seal(staged: StagedBatch | undefined): Promise<void>;
+  /** Seals whatever the lane has unsealed, as recovered: somebody else destroyed it. */
+  recover(): Promise<void>;
+}
+
+/** Opens the epoch key first: without a key there is no proof, and without proof no deletion. */
+export async function makeSealer(deps: SealingDependencies, lane: LaneId): Promise<Sealer> {
+  const step: StepDescription = await deps.guard.describeStep(lane.run, lane.step);
+  const epoch = await deps.epochKeys.forWriting(step.recordClass);
+  let prev = await deps.guard.lastHeaderSha256(lane);
+  const sealOne = async (staged: StagedBatch, recovered: boolean) => {
+    const seal = sealBatch(step, staged, { prev, epoch, worker: deps.worker, recovered });
+    const fresh = await deps.guard.sealBatch({ ...seal, sealedBy: deps.worker, recovered });
+    prev = fresh ? seal.headerSha256 : await deps.guard.lastHeaderSha256(lane);
+  };
+  return {
+    seal: async (staged) => {
+      if (staged) await sealOne(staged, false);
+    },
+    recover: async () => {
+      for (const staged of await deps.guard.stagedBatches(lane)) await sealOne(staged, true);
+    },
+  };
+}
+
+/**
+ * Seals what any worker left unsealed for at least `waitingSeconds`, and answers how many lanes had
+ * something. Two workers that do this at once, or beside the lane's own worker, do no harm: a batch is
+ * sealed once.
+ */
+export async function sealBacklog(
+  deps: SealingDependencies,
+  waitingSeconds: number,
+): Promise<number> {
+  const lanes = await deps.guard.lanesToSeal(waitingSeconds);
+  for (const lane of lanes) await (await makeSealer(deps, lane)).recover();
+  return lanes.length;
+}

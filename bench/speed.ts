@@ -1,0 +1,103 @@
+/** Records destroyed per second: one hand-written statement, the lanes alone, and whole runs in Temporal. */
+import type { Sql } from 'postgres';
+import type { Plan } from '../domain/plan.ts';
+import { HELD_KEYS, refill } from './data.ts';
+import { type Figure, median, target } from './figures.ts';
+import type { Governed } from './governed.ts';
+import type { BenchServer } from './server.ts';
+
+export interface SpeedOptions {
+  readonly records: number;
+  readonly of: number;
+  readonly runs: number;
+  readonly onProgress: (line: string) => void;
+}
+
+/** Carries an approved plan out and resolves when the run is closed. */
+type CarryOut = (plan: Plan) => Promise<void>;
+
+interface Variant {
+  readonly what: string;
+  readonly lanes: number;
+  readonly held: number;
+  readonly carryOut: CarryOut;
+  readonly atLeast?: number;
+}
+
+/**
+ * Every round measures every variant once, on the same rows put back, with a checkpoint before each.
+ * A ratio is that of the medians.
+ */
+export async function measureSpeed(server: BenchServer, governed: Governed, endToEnd: CarryOut | undefined, options: SpeedOptions): Promise<Figure[]> {
+  const variants = variantsOf(governed, endToEnd);
+  const rates = new Map<string, number[]>([['raw', []], ...variants.map(({ what }): [string, number[]] => [what, []])]);
+  for (let round = 0; round <= options.runs; round += 1) {
+    // The first round warms caches and reaches the table's steady size; it is not counted.
+    const keep = (what: string, rate: number) => {
+      options.onProgress(`${round === 0 ? 'warm-up' : `round ${round}/${options.runs}`}: ${what} ${Math.round(rate)}/s`);
+      if (round > 0) rates.get(what)?.push(rate);
+    };
+    keep('raw', await timeRaw(server.sql, options.records));
+    for (const variant of variants) keep(variant.what, await timeVariant(server.sql, governed, variant, options));
+  }
+  const raw = median(rates.get('raw') ?? []);
+  return [
+    figure('one statement, DELETE into audit', rates.get('raw') ?? [], raw),
+    ...variants.map(({ what, atLeast }) => figure(what, rates.get(what) ?? [], raw, atLeast)),
+  ];
+}
+
+function variantsOf(governed: Governed, endToEnd: CarryOut | undefined): Variant[] {
+  const both = (carryOut: CarryOut, name: string, goals: boolean): Variant[] =>
+    [0, HELD_KEYS].flatMap((held) =>
+      [1, 2].map((lanes): Variant => ({
+        what: `${name}, ${lanes === 1 ? 'one lane' : 'two lanes'}, ${held.toLocaleString('en-GB')} held`,
+        lanes,
+        held,
+        carryOut,
+        ...(goals && { atLeast: lanes === 1 ? 0.8 : 1.1 }),
+      })),
+    );
+  const lanes = both(governed.carryOut, 'lanes only', endToEnd === undefined);
+  return endToEnd === undefined ? lanes : [...lanes, ...both(endToEnd, 'end to end', true)];
+}
+
+function figure(what: string, rates: readonly number[], raw: number, atLeast?: number): Figure {
+  const value = median(rates);
+  const ratio = value / raw;
+  return {
+    what,
+    value,
+    unit: 'records/s',
+    ratio,
+    range: [Math.min(...rates), Math.max(...rates)],
+    ...(atLeast !== undefined && { target: target(ratio, '>=', atLeast) }),
+  };
+}
+
+async function timeRaw(sql: Sql, records: number): Promise<number> {
+  await refill(sql, records);
+  const startedAt = performance.now();
+  const deleted = await sql`
+    with gone as (
+      delete from public.record where closed_at < '2014-01-01' returning id
+    )
+    insert into bench.audit (record_id, record_class, rule, run_id, destroyed_at)
+    select id, 'record', 'record_6_years', '00000000-0000-4000-8000-000000000000', clock_timestamp() from gone`;
+  return perSecond(deleted.count, startedAt);
+}
+
+async function timeVariant(sql: Sql, governed: Governed, variant: Variant, { records, of }: SpeedOptions): Promise<number> {
+  await governed.forgetHolds();
+  if (variant.held > 0) await governed.placeHolds(of, variant.held);
+  await refill(sql, records);
+  const plan = await governed.approvedPlan('record_6_years', variant.lanes);
+  const planned = plan.document.steps[0]?.counts.destroys ?? 0;
+  const startedAt = performance.now();
+  await variant.carryOut(plan);
+  return perSecond(planned, startedAt);
+}
+
+function perSecond(records: number, startedAt: number): number {
+  return (records * 1_000) / (performance.now() - startedAt);
+}

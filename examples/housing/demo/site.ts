@@ -1,0 +1,113 @@
+/** The place where the demonstration happens: servers, a database of Harbour Homes, a worker. */
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import postgres, { type Sql } from 'postgres';
+import { type Env, readEnv } from '../../../config/env.ts';
+import { createDatabaseOnce, dropDatabase } from '../../../embedded/create-database.ts';
+import type { ManagedProcess } from '../../../embedded/managed-process.ts';
+import { startRetainWorker } from '../../../embedded/retain-process.ts';
+import { removeFolder, scratchFolder } from '../../../embedded/scratch-folder.ts';
+import { type Stack, startStack } from '../../../embedded/stack.ts';
+import type { Bystander } from '../bystander-check.ts';
+import { plantBystanders } from '../bystanders.ts';
+import { createHousingTables, generateHousing } from '../generator.ts';
+import type { DemoOptions } from './options.ts';
+import { count, heading, say } from './say.ts';
+
+export interface Site {
+  readonly stack: Stack;
+  readonly folder: string;
+  readonly database: string;
+  /** What a person would export. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly worker: ManagedProcess;
+  /** The owner of the records, looking on: nothing of Retain is between. */
+  readonly sql: Sql;
+  readonly planted: readonly Bystander[];
+}
+
+const SEED = 20_261_121;
+
+/** Opens the site, or leaves nothing behind. Prints each step. */
+export async function openSite(options: DemoOptions): Promise<Site> {
+  heading('A place to work');
+  const env = readEnv();
+  const folder = scratchFolder(options.keep ? 'demo-kept' : 'demo');
+  say('Starting PostgreSQL and Temporal.');
+  const stack = await startStack({ env, dir: folder, onProgress: say });
+  try {
+    return await furnish(env, stack, folder, options);
+  } catch (error) {
+    await stack.stop();
+    removeFolder(folder);
+    throw error;
+  }
+}
+
+async function furnish(
+  env: Env,
+  stack: Stack,
+  folder: string,
+  options: DemoOptions,
+): Promise<Site> {
+  const database = `harbour_homes_${randomBytes(3).toString('hex')}`;
+  const url = await createDatabaseOnce(stack.databaseUrl, database);
+  say(`Database ${database} on ${new URL(url).host}, Temporal on ${stack.temporal?.address}.`);
+  const settings = {
+    DATABASE_URL: url,
+    HOUSING_DATABASE_URL: url,
+    TEMPORAL_ADDRESS: stack.temporal?.address ?? '',
+    TEMPORAL_NAMESPACE: stack.temporal?.namespace ?? '',
+    RETAIN_KEY_DIR: env.keyDir ?? join(folder, 'keys'),
+  };
+  const sql = postgres(url, { max: 4, onnotice: () => undefined });
+  say('Starting a worker: retain worker');
+  const starting = startRetainWorker(settings, join(folder, 'worker.log'));
+  const filling = fill(sql, options.records);
+  const [started, filled] = await Promise.allSettled([starting, filling]);
+  if (started.status === 'fulfilled' && filled.status === 'fulfilled') {
+    const [worker, planted] = [started.value, filled.value];
+    return { stack, folder, database, settings, worker, sql, planted };
+  }
+  if (started.status === 'fulfilled') await started.value.stop();
+  await sql.end({ timeout: 5 });
+  await dropDatabase(stack.databaseUrl, database);
+  throw filled.status === 'rejected' ? filled.reason : Reflect.get(started, 'reason');
+}
+
+async function fill(sql: Sql, records: number): Promise<Bystander[]> {
+  const asOf = new Date();
+  await createHousingTables(sql);
+  say(`Inventing ${count(records)} records of Harbour Homes, a housing association.`);
+  await generateHousing(sql, { records, seed: SEED, asOf });
+  const planted = await plantBystanders(sql, asOf);
+  const surviving = planted.filter(({ expect }) => expect === 'survives').length;
+  say(
+    `Planting ${planted.length} records on both sides of every edge of the schedule: ` +
+      `${surviving} of them must survive.`,
+  );
+  await sql`analyze`;
+  return planted;
+}
+
+/** Stops everything and removes what was made, in a database server of the user's as well. */
+export async function closeSite(site: Site): Promise<void> {
+  const { stack, worker, sql, folder, database } = site;
+  await worker.stop();
+  await sql.end({ timeout: 5 });
+  if (stack.postgres === undefined) await dropDatabase(stack.databaseUrl, database);
+  await stack.stop();
+  removeFolder(folder);
+}
+
+/** Lets everything run on, and says how to use it and how to stop it. */
+export async function keepSite(site: Site): Promise<void> {
+  const { stack, worker, settings, sql } = site;
+  await sql.end({ timeout: 5 });
+  worker.release();
+  stack.release();
+  const pids = [worker.pid, stack.temporalServer?.pid, stack.postgres?.pid];
+  say('  # everything is still running; in any terminal:');
+  for (const [name, value] of Object.entries(settings)) say(`  export ${name}='${value}'`);
+  say(`  # to stop it:  kill -INT ${pids.filter((pid) => pid !== undefined).join(' ')}`);
+}
