@@ -1,7 +1,9 @@
 /** Searching the log: batches by class, rule, run, time and action, page by page. */
 import { createHash } from 'node:crypto';
+import { startOfDay } from '../domain/calendar.ts';
+import { addDays, parseCalendarDate } from '../domain/civil.ts';
 import { RetentionError } from '../domain/errors.ts';
-import { instant } from '../domain/instant.ts';
+import { type Instant, instant } from '../domain/instant.ts';
 import { asStore } from '../stores/postgres/driver-error.ts';
 import { type Retain, runNamed, scheduleInForce, storeNamed, withStore } from './context.ts';
 import { type LogBatch, readBatches } from './destroyed-records.ts';
@@ -14,9 +16,9 @@ export interface LogQuery {
   readonly rule?: string;
   /** Id or short id of a run. */
   readonly run?: string;
-  /** RFC 3339: at or after. */
+  /** RFC 3339: at or after; or a civil day of the organisation: from its start on. */
   readonly since?: string;
-  /** RFC 3339: before. */
+  /** RFC 3339: before; or a civil day of the organisation: through its end. */
   readonly until?: string;
   readonly action?: 'delete' | 'anonymise' | 'reduce';
   readonly limit: number;
@@ -51,8 +53,8 @@ export async function searchLog(retain: Retain, query: LogQuery): Promise<LogPag
   const after = cursor === undefined ? undefined : readCursor(cursor, filter);
   return withStore(retain, store, 'retain_app', async (connection) => {
     const { sql } = connection;
-    const since = query.since === undefined ? null : instant(query.since);
-    const until = query.until === undefined ? null : instant(query.until);
+    const since = bound(schedule.timezone, query.since, 0);
+    const until = bound(schedule.timezone, query.until, 1);
     const ids = await asStore(
       store.id,
       () => sql<{ batch: string; at: string }[]>`
@@ -81,6 +83,12 @@ export async function searchLog(retain: Retain, query: LogQuery): Promise<LogPag
       ...(last && { nextCursor: writeCursor({ ...last, filter }) }),
     };
   });
+}
+
+function bound(zone: string, text: string | undefined, daysLater: number): Instant | null {
+  if (text === undefined) return null;
+  const day = parseCalendarDate(text);
+  return day === undefined ? instant(text) : startOfDay(zone, addDays(day, daysLater));
 }
 
 function filterHash(filters: Readonly<Record<string, string | undefined>>): string {

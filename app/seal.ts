@@ -1,6 +1,7 @@
 /** Turning committed batches into log entries: the keys become references, the batch gets its header. */
 import type { LaneId } from '../domain/disposal.ts';
 import { sealBatch } from '../ledger/batch-header.ts';
+import { keyCommitment } from '../ledger/references.ts';
 import type { DisposalGuard, StagedBatch, StepDescription } from '../stores/store.ts';
 import type { EpochKeys } from './epoch-keys.ts';
 
@@ -22,6 +23,7 @@ export interface Sealer {
 export async function makeSealer(deps: SealingDependencies, lane: LaneId): Promise<Sealer> {
   const step: StepDescription = await deps.guard.describeStep(lane.run, lane.step);
   const epoch = await deps.epochKeys.forWriting(step.recordClass);
+  await deps.guard.registerEpoch(epoch.id, keyCommitment(epoch.key));
   let prev = await deps.guard.lastHeaderSha256(lane);
   const sealOne = async (staged: StagedBatch, recovered: boolean) => {
     const seal = sealBatch(step, staged, { prev, epoch, worker: deps.worker, recovered });

@@ -37,6 +37,7 @@ export const ERROR_CODES = {
   STORE_READ_ONLY: 'config',
   CREDENTIALS_REJECTED: 'config',
   EPOCH_KEY_MISSING: 'config',
+  EPOCH_KEY_MISMATCH: 'config',
   EPOCH_KEY_EXPOSED: 'config',
   EPOCH_KEY_INVALID: 'config',
   TEMPORAL_NOT_FOUND: 'config',

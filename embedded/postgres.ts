@@ -59,7 +59,7 @@ const START_TIMEOUT_MS = 60_000;
 const SUPERUSER = 'postgres';
 const ENVIRONMENT = { PATH: '/usr/local/bin:/usr/bin:/bin', LC_ALL: 'C', TZ: 'UTC' } as const;
 
-/** What makes a throw-away server fast: nothing survives a power cut. For tests only. */
+/** What makes a throw-away server fast: nothing survives a power cut. For tests and demonstrations. */
 export const FAST_SETTINGS: Readonly<Record<string, string>> = {
   fsync: 'off',
   synchronous_commit: 'off',

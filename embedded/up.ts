@@ -22,7 +22,6 @@ process.exitCode = await up(process.argv.slice(2)).catch((error: unknown) => {
 });
 
 async function up(names: readonly string[]): Promise<number> {
-  const interrupted = interruption();
   const env = readEnv();
   const wrong = names.find((name) => !/^[A-Z_][A-Z0-9_]*$/.test(name));
   if (wrong !== undefined) {
@@ -36,6 +35,7 @@ async function up(names: readonly string[]): Promise<number> {
     say('Starting a worker.');
     const worker = await startRetainWorker(settings, join(FOLDER, 'worker.log'));
     try {
+      const interrupted = interruption();
       explain(settings, names);
       await interrupted;
       say('\nStopping. The data stays in .retain/up.');

@@ -12,6 +12,7 @@ import { REFERENCE_BYTES, sortReferences } from './sort-references.ts';
 const SHA256_BLOCK_BYTES = 64;
 const EPOCH_KEY_BYTES = 32;
 const RUN_CONTEXT = Buffer.from('retain/run/v1\0', 'latin1');
+const EPOCH_KEY_CONTEXT = 'retain/epoch-key/v1\0';
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -37,6 +38,15 @@ export function runKey(epochKey: Buffer, runUuid: string): Buffer {
   invariant(UUID.test(runUuid), 'The id of a run is a UUID.');
   const uuid = Buffer.from(runUuid.replaceAll('-', ''), 'hex');
   return createHmac('sha256', epochKey).update(RUN_CONTEXT).update(uuid).digest();
+}
+
+/**
+ * A public commitment to an epoch key: SHA-256 of a fixed context and the key. Tells two keys apart and
+ * says nothing about either, since a key is 32 random bytes.
+ */
+export function keyCommitment(epochKey: Buffer): Buffer {
+  invariant(epochKey.length === EPOCH_KEY_BYTES, 'An epoch key has 32 bytes.');
+  return createHash('sha256').update(EPOCH_KEY_CONTEXT).update(epochKey).digest();
 }
 
 /** The reference of one record, and the salt that opens it. Both are 32 bytes. */

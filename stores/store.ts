@@ -75,6 +75,11 @@ export interface DisposalGuard {
   lanesToSeal(waitingSeconds: number): Promise<LaneId[]>;
   /** SHA-256 of the last sealed header of the lane, hex; 64 zeros before the first. */
   lastHeaderSha256(lane: LaneId): Promise<string>;
+  /**
+   * Binds an epoch to its key by a 32-byte commitment, before anything is destroyed under it. MUST refuse
+   * (`EPOCH_KEY_MISMATCH`) another key of the same name.
+   */
+  registerEpoch(keyEpoch: string, commitment: Buffer): Promise<void>;
   /** False when the batch was sealed before. */
   sealBatch(sealed: SealedBatch): Promise<boolean>;
   /** The store's own clock, RFC 3339 UTC. */

@@ -19,8 +19,9 @@ process.exitCode = await main().catch((error: unknown) => {
 async function main(): Promise<number> {
   const startedAt = performance.now();
   const options = parseOptions(process.argv.slice(2));
-  const interrupted = interruption();
+  // Until there is something to clear away, a signal may end us: whatever starts servers ends them too.
   const site = await openSite(options);
+  const interrupted = interruption();
   try {
     const passed = await Promise.race([tellStory(site), interrupted]);
     if (passed === 'interrupted') return EX_INTERRUPTED;

@@ -31,6 +31,8 @@ export type StepStatements = {
       readonly pick: string;
       readonly locks: readonly string[];
       readonly decide: string;
+      /** Each clears pointers between records of the batch and answers where its rows are now. */
+      readonly unlink: readonly string[];
       readonly parts: readonly { readonly table: string; readonly sql: string }[];
       readonly root: string;
     }
@@ -192,6 +194,9 @@ function aggregateStatements(model: StepModel): StepStatements {
     pick,
     locks: model.aggregate.owned.map((part) => lockPart(model, part.path)),
     decide,
+    unlink: model.aggregate.detached
+      .filter((part) => pointsBack(model, part) && (part.path.length > 1 || model.action !== 'delete'))
+      .map((part) => unlinkRecords(model, part.path)),
     // Detached rows first: once their part is gone they could no longer be found, and a foreign key that
     // cascades would have taken them along.
     parts: [
@@ -276,6 +281,35 @@ function detachPart(model: StepModel, path: readonly Edge[]): string {
       ? ` and (x.tableoid, x.ctid) not in (select * from unnest($2, $1))`
       : '';
   return `update ${target} x set ${cleared} from ${from} where ${where}${self}`;
+}
+
+function pointsBack({ aggregate }: StepModel, { table }: PartNode): boolean {
+  return table.topOid === aggregate.root.topOid;
+}
+
+/**
+ * Records of the batch that point at a part of the batch, their own or another's, must let go of it
+ * before it goes. Writing them moves them, so the answer is the whole batch again: $1 and $2 of what
+ * follows. Records that point at each other and are deleted in one statement need no such thing.
+ */
+function unlinkRecords(model: StepModel, path: readonly Edge[]): string {
+  const { target, from, where } = partTarget(model, path);
+  const cleared = (path.at(-1)?.childColumns ?? []).map((name) => `${quoteIdentifier(name)} = null`);
+  return [
+    `with batch as materialized (`,
+    `  select b.rel_id, b.row_id from unnest($2, $1) as b(rel_id, row_id)`,
+    `), hit as materialized (`,
+    `  select distinct x.tableoid as rel_id, x.ctid as row_id from ${target} x, ${from}`,
+    `   where ${where} and x.ctid = any ($1) and (x.tableoid, x.ctid) in (select b.rel_id, b.row_id from batch b)`,
+    `), moved as (`,
+    `  update ${target} x set ${cleared.join(', ')} from hit h`,
+    `   where x.ctid = h.row_id and x.tableoid = h.rel_id returning x.tableoid as rel_id, x.ctid as row_id`,
+    `), now as (`,
+    `  select b.rel_id, b.row_id from batch b where (b.rel_id, b.row_id) not in (select h.rel_id, h.row_id from hit h)`,
+    `  union all select m.rel_id, m.row_id from moved m`,
+    `)`,
+    `select array_agg(n.row_id order by n.rel_id, n.row_id), array_agg(n.rel_id order by n.rel_id, n.row_id) from now n`,
+  ].join('\n');
 }
 
 /** `x` is the last table of the path, joined up to the roots in $1. */

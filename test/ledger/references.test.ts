@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import {
   encodeKey,
   hasReference,
+  keyCommitment,
   packReferences,
   reference,
   runKey,
@@ -34,6 +35,13 @@ describe('the published vectors', () => {
   test('the key of a run', () => {
     expect(RUN_KEY.toString('hex')).toBe(
       '6fcf7548b19c6c43386a86724b08ea919d10d463086c6d8b4d228fcadcdc0695',
+    );
+  });
+
+  test('the commitment to an epoch key', () => {
+    const key = Buffer.from(Array.from({ length: 32 }, (_, index) => index));
+    expect(keyCommitment(key).toString('hex')).toBe(
+      'cbebeb12fb55b999e3ea3ce61a24bcb0cf66484da7e9aff4dc675412a3c95e41',
     );
   });
 

@@ -21,24 +21,20 @@ export async function applyWithHold(
   run: PlannedRun,
   customer: string,
 ): Promise<void> {
-  const applying = retain(['run', 'apply', run.shortId, '--as', 'amira']);
-  const watching = await sql.begin(async (tx) => {
-    await lockLanes(tx, run);
-    await applying;
-    await until('records to go', () => somethingWent(sql, run));
-    say(
-      '\nThe run is at work. Meanwhile a letter from solicitors arrives, about a customer in it.',
-    );
-    const watch = retain(['run', 'watch', run.shortId], { together: true });
-    try {
+  let watching: Promise<string> | undefined;
+  try {
+    await sql.begin(async (tx) => {
+      const apply = ['run', 'apply', run.shortId, '--as', 'amira'];
+      await Promise.all([retain(apply), lockLanes(tx, run)]);
+      await until('records to go', () => somethingWent(sql, run));
+      say('\nThe run is at work. Now a letter from solicitors arrives, about a customer in it.');
+      watching = retain(['run', 'watch', run.shortId], { together: true });
+      watching.catch(() => undefined); // whoever waits below is told
       await retain(holdOn(customer), { together: true });
-    } catch (error) {
-      await Promise.allSettled([watch]);
-      throw error;
-    }
-    return { watch };
-  });
-  await watching.watch;
+    });
+  } finally {
+    await watching;
+  }
 }
 
 function holdOn(customer: string): string[] {

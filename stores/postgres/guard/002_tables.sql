@@ -150,6 +150,14 @@ create table if not exists retain_guard.batch_sealed (
   sealed_by     text        not null,
   recovered     boolean     not null
 );
+create table if not exists retain_guard.key_epoch (
+  key_epoch     text        primary key,
+  commitment    bytea       not null check (octet_length(commitment) = 32),
+  opened_at     timestamptz not null default clock_timestamp()
+);
+comment on table retain_guard.key_epoch is
+  'Commitments to epoch keys: two workers with different keys of one name would make records impossible to find.';
+
 alter table retain_guard.batch_sealed alter column refs set storage external;
 comment on column retain_guard.batch_sealed.header is 'RFC 8785 JSON as UTF-8 bytes: the batch as it will stand in the log.';
 comment on column retain_guard.batch_sealed.refs is

@@ -115,6 +115,7 @@ declare
   due_rels     oid[];
   part         jsonb;
   lock_sql     text;
+  unlink_sql   text;
   part_count   bigint;
   backlog      integer;
   oldest       timestamptz;
@@ -183,6 +184,9 @@ begin
       using root_rows, root_rels, null::integer, p_run, p_step, plan_holds, young, bound_values;
     destroyed := coalesce(array_length(due_rows, 1), 0);
     if destroyed > 0 then
+      for unlink_sql in select jsonb_array_elements_text(sql -> 'unlink') loop
+        execute unlink_sql into due_rows, due_rels using due_rows, due_rels;
+      end loop;
       for part in select jsonb_array_elements(sql -> 'parts') loop
         execute part ->> 'sql' using due_rows, due_rels;
         get diagnostics part_count = row_count;

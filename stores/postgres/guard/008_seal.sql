@@ -1,6 +1,24 @@
 -- Turning staged keys into references that only the holder of the epoch key can connect to anybody.
 set local role retain_guard_owner;
 
+-- Says which key an epoch uses before anything is destroyed under it. The first worker to come decides;
+-- one that holds another key of the same name is refused (`EPOCH_KEY_MISMATCH`).
+create or replace function retain_guard.register_epoch(p_key_epoch text, p_commitment bytea)
+returns void
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  insert into retain_guard.key_epoch (key_epoch, commitment) values (p_key_epoch, p_commitment)
+  on conflict (key_epoch) do nothing;
+  if not exists (select from retain_guard.key_epoch e
+                  where e.key_epoch = p_key_epoch and e.commitment = p_commitment) then
+    perform retain_guard.refuse('EPOCH_KEY_MISMATCH',
+      'This worker holds another key of that epoch than the store knows. Give every worker the same key folder.');
+  end if;
+end
+$$;
+
 -- Stores the header and the packed references of a batch and forgets its keys, in one transaction.
 -- Answers false when the batch was sealed before. Refuses a header or references that do not fit the
 -- batch, or that do not continue the chain of the lane.

@@ -27,12 +27,14 @@ to retain_worker;
 grant execute on function
   retain_guard.claim_lane(uuid, integer, integer),
   retain_guard.dispose_batch(uuid, integer, integer, bigint, integer),
+  retain_guard.register_epoch(text, bytea),
   retain_guard.seal_batch(uuid, text, bytea, bytea, text, boolean)
 to retain_worker;
 
 grant select on
   retain_guard.installation, retain_guard.plan, retain_guard.step, retain_guard.lane, retain_guard.decision,
-  retain_guard.run, retain_guard.batch, retain_guard.batch_sealed, retain_guard.matter, retain_guard.hold
+  retain_guard.run, retain_guard.batch, retain_guard.batch_sealed, retain_guard.matter, retain_guard.hold,
+  retain_guard.key_epoch
 to retain_auditor;
 grant execute on function retain_guard.find_ref(uuid, text, bytea) to retain_auditor;
 

@@ -1,0 +1,39 @@
+import { RetentionError } from '../../domain/errors.ts';
+import { workerActivities } from '../../worker/activities.ts';
+import { createLogger } from '../../worker/logging.ts';
+import { serve } from '../../worker/serve.ts';
+import { wholeNumber } from '../arguments.ts';
+import type { WorkerOptions } from '../commands/worker.ts';
+import { EXIT } from '../exit-codes.ts';
+import { environment, type Shell, withRetain, withTemporal } from '../shell.ts';
+
+/** Serves until a signal. The log goes to standard output as JSON lines. */
+export async function work(options: WorkerOptions): Promise<number> {
+  const env = await environment();
+  const slots = wholeNumber('--slots', options.slots);
+  if (options.queue !== 'orchestrate' && env.keyDir === undefined) {
+    throw new RetentionError(
+      'EPOCH_KEY_MISSING',
+      'RETAIN_KEY_DIR is not set: name the folder of the epoch keys. Without a key nothing can be logged, and without a log nothing is destroyed.',
+      { variable: 'RETAIN_KEY_DIR' },
+    );
+  }
+  return withRetain(async (retain) => {
+    const { orchestrate, dispose, end } = workerActivities(retain, slots);
+    try {
+      const logger = createLogger(env.logLevel);
+      await serve({ queues: options.queue, orchestrate, dispose, slots, logger, dir: '.retain' });
+    } finally {
+      await end();
+    }
+    return EXIT.ok;
+  });
+}
+
+export async function health(shell: Shell): Promise<number> {
+  await withRetain((retain) => retain.control.latestSchedule());
+  await withTemporal(async () => undefined);
+  if (shell.json) shell.data({ healthy: true });
+  else shell.print('The control database and Temporal answer.');
+  return EXIT.ok;
+}
