@@ -35,7 +35,13 @@ export async function makeSealer(deps: SealingDependencies, lane: LaneId): Promi
       if (staged) await sealOne(staged, false);
     },
     recover: async () => {
-      for (const staged of await deps.guard.stagedBatches(lane)) await sealOne(staged, true);
+      // The worker before us may still be sealing: what is left and what it follows must be of one moment.
+      let left: readonly StagedBatch[];
+      do {
+        prev = await deps.guard.lastHeaderSha256(lane);
+        left = await deps.guard.stagedBatches(lane);
+      } while (prev !== (await deps.guard.lastHeaderSha256(lane)));
+      for (const staged of left) await sealOne(staged, true);
     },
   };
 }

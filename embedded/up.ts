@@ -3,13 +3,15 @@
  * State is kept under `.retain/up`. Every NAME is a variable that the schedule reads (`connection:
  * env:NAME`); it gets a database of its own, unless it is set already.
  */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Env, readEnv, storeUrl } from '../config/env.ts';
 import { RetentionError } from '../domain/errors.ts';
 import { createDatabaseOnce } from './create-database.ts';
-import { startRetainWorker } from './retain-process.ts';
+import { retainCommand, retainEnvironment, startRetainWorker } from './retain-process.ts';
 import { type Stack, startStack } from './stack.ts';
 
 const FOLDER = fileURLToPath(new URL('../.retain/up', import.meta.url));
@@ -32,6 +34,7 @@ async function up(names: readonly string[]): Promise<number> {
   const stack = await startStack({ env, dir: FOLDER, onProgress: say });
   try {
     const settings = await makeSettings(env, stack, names);
+    await migrate(settings);
     say('Starting a worker.');
     const worker = await startRetainWorker(settings, join(FOLDER, 'worker.log'));
     try {
@@ -67,6 +70,14 @@ async function makeSettings(
     else settings[name] ??= await createDatabaseOnce(stack.databaseUrl, databaseName(name));
   }
   return settings;
+}
+
+async function migrate(settings: Readonly<Record<string, string>>): Promise<void> {
+  const { command, args, cwd } = retainCommand(['db', 'migrate']);
+  const env = retainEnvironment(settings);
+  const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  await once(child, 'close');
+  if (child.exitCode !== 0) throw new Error('the control database could not be brought up to date');
 }
 
 /** `SHOP_DATABASE_URL` → `shop`. */

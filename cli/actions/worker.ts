@@ -18,13 +18,14 @@ export async function work(options: WorkerOptions): Promise<number> {
       { variable: 'RETAIN_KEY_DIR' },
     );
   }
+  const { queue: queues } = options;
+  const logger = createLogger(env.logLevel);
   return withRetain(async (retain) => {
-    const { orchestrate, dispose, end } = workerActivities(retain, slots);
+    const activities = workerActivities(retain, { queues, slots, logger });
     try {
-      const logger = createLogger(env.logLevel);
-      await serve({ queues: options.queue, orchestrate, dispose, slots, logger, dir: '.retain' });
+      await serve({ ...activities, queues, slots, logger, dir: '.retain' });
     } finally {
-      await end();
+      await activities.end();
     }
     return EXIT.ok;
   });

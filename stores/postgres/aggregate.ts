@@ -54,7 +54,7 @@ const KEY_TYPES = new Set([
   'bigint',
   'text',
   'character varying',
-  'character',
+  'bpchar',
   'uuid',
   'date',
   'timestamp with time zone',

@@ -7,7 +7,10 @@ import { quoteQualified } from './identifier.ts';
 
 export interface CatalogueColumn {
   readonly name: string;
-  /** Base type without modifier, as PostgreSQL spells it: `bigint`, `timestamp with time zone`. */
+  /**
+   * Type without modifier, as a cast names it under any search path: `bigint`, `timestamp with time
+   * zone`, `public.mood`. Never `character`, which a cast reads as one single character: `bpchar`.
+   */
   readonly type: string;
   readonly notNull: boolean;
   /** Generated or identity-always columns cannot be set to null or to a constant. */
@@ -83,10 +86,14 @@ export async function readCatalogue(sql: Sql): Promise<Catalogue> {
        and n.nspname not in ('pg_catalog', 'information_schema', 'retain_guard', 'retain')
        and n.nspname !~ '^pg_(toast|temp)'`;
   const columns = await sql<ColumnRow[]>`
-    select a.attrelid::bigint::text as oid, a.attname as name, pg_catalog.format_type(a.atttypid, null) as type,
+    select a.attrelid::bigint::text as oid, a.attname as name, case when t.typnamespace = 'pg_catalog'::regnamespace
+                then pg_catalog.format_type(a.atttypid, -1)
+                else format('%I.%I', u.nspname, t.typname) end as type,
            a.attnotnull as not_null, (a.attgenerated <> '' or a.attidentity = 'a') as computed,
            coalesce(l.collisdeterministic, true) as deterministic
       from pg_catalog.pg_attribute a
+      join pg_catalog.pg_type t on t.oid = a.atttypid
+      join pg_catalog.pg_namespace u on u.oid = t.typnamespace
       left join pg_catalog.pg_collation l on l.oid = a.attcollation
       join pg_catalog.pg_class c on c.oid = a.attrelid
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace

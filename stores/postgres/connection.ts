@@ -51,44 +51,53 @@ export async function connectStore(
   return { store, role, sql, end };
 }
 
+/** What a server says of itself when a session begins. */
+export interface ServerFacts {
+  /** `server_version_num`, for example 180004. */
+  readonly version: number;
+  readonly recovering: boolean;
+  readonly readOnly: boolean;
+  readonly encoding: string;
+  readonly who: string;
+}
+
 async function refuseUnfit(sql: Sql, store: string, role: StoreRole): Promise<void> {
-  const [server] = await sql<
-    { version: number; recovering: boolean; who: string; encoding: string }[]
-  >`
+  const [server] = await sql<ServerFacts[]>`
     select current_setting('server_version_num')::integer as version,
-           pg_catalog.pg_is_in_recovery() as recovering, current_user::text as who,
-           current_setting('server_encoding') as encoding`;
-  if (!server)
+           pg_catalog.pg_is_in_recovery() as recovering,
+           current_setting('transaction_read_only') = 'on' as "readOnly",
+           current_setting('server_encoding') as encoding, current_user::text as who`;
+  if (!server) {
     throw new RetentionError('STORE_UNAVAILABLE', `Store ${store} gave no answer.`, { store });
+  }
+  const refused = unfitness(server, store, role);
+  if (refused) throw refused;
+}
+
+/** Why Retain must not work on this server with this role; undefined when it may. */
+export function unfitness(
+  server: ServerFacts,
+  store: string,
+  role: StoreRole,
+): RetentionError | undefined {
   if (server.version < OLDEST_SERVER || server.version >= FIRST_UNKNOWN_SERVER) {
     const major = Math.floor(server.version / 10_000);
-    throw new RetentionError(
-      'SERVER_UNSUPPORTED',
-      `Store ${store} runs PostgreSQL ${major}; supported are 15 to 18.`,
-      { store, major },
-    );
+    const message = `Store ${store} runs PostgreSQL ${major}; supported are 15 to 18.`;
+    return new RetentionError('SERVER_UNSUPPORTED', message, { store, major });
   }
   if (server.encoding !== 'UTF8') {
-    throw new RetentionError(
-      'SERVER_UNSUPPORTED',
-      `Store ${store} has encoding ${server.encoding}; digests are over UTF-8.`,
-      { store, encoding: server.encoding },
-    );
+    const message = `Store ${store} has encoding ${server.encoding}; digests are over UTF-8.`;
+    return new RetentionError('SERVER_UNSUPPORTED', message, { store });
   }
-  if (server.recovering) {
-    throw new RetentionError(
-      'STORE_READ_ONLY',
-      `Store ${store} is a replica in recovery. Connect to the primary.`,
-      { store },
-    );
+  if (server.recovering || server.readOnly) {
+    const message = `Store ${store} is read only (a replica?). Connect to the primary.`;
+    return new RetentionError('STORE_READ_ONLY', message, { store });
   }
   if (role !== 'admin' && server.who !== role) {
-    throw new RetentionError(
-      'RIGHTS_MISSING',
-      `The session in store ${store} could not assume the role ${role}.`,
-      { store, role },
-    );
+    const message = `The session in store ${store} could not assume the role ${role}.`;
+    return new RetentionError('RIGHTS_MISSING', message, { store, role });
   }
+  return undefined;
 }
 
 /** The store's own clock, RFC 3339 UTC with microseconds: the only clock that decides. */

@@ -214,13 +214,21 @@ function among(texts: TextsOf | undefined, column: string, any: string): string 
  */
 export function heldKeys(scope: HoldScope, texts?: TextsOf): string {
   const ofClass = `record_class = ${quoteLiteral(scope.recordClass)}`;
-  const test = among(texts, 'k.key_text', `select min(key_text) from retain_guard.hold_key where ${ofClass}`);
+  const test = among(
+    texts,
+    'k.key_text',
+    `select min(key_text) from retain_guard.hold_key where ${ofClass}`,
+  );
   return `select k.key_text from retain_guard.hold_key k join retain_guard.hold h using (hold_no) where k.${ofClass}${test} and ${ACTIVE}`;
 }
 
 /** Subjects of one kind under hold; only those among `texts` when given. */
 export function heldSubjects(kind: string, texts?: TextsOf): string {
   const ofKind = `subject_kind = ${quoteLiteral(kind)}`;
-  const test = among(texts, 's.subject', `select min(subject) from retain_guard.hold_subject where ${ofKind}`);
+  const test = among(
+    texts,
+    's.subject',
+    `select min(subject) from retain_guard.hold_subject where ${ofKind}`,
+  );
   return `select s.subject from retain_guard.hold_subject s join retain_guard.hold h using (hold_no) where s.${ofKind}${test} and ${ACTIVE}`;
 }

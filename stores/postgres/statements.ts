@@ -2,7 +2,7 @@
  * The exact SQL of a step, as text. What is built here is hashed into the plan, shown to the approver
  * and run by the guard byte for byte; nothing is added later but the bound parameters.
  */
-import type { Edge } from './aggregate.ts';
+import type { Edge, PartNode } from './aggregate.ts';
 import {
   column,
   existsBelow,
@@ -195,7 +195,9 @@ function aggregateStatements(model: StepModel): StepStatements {
     locks: model.aggregate.owned.map((part) => lockPart(model, part.path)),
     decide,
     unlink: model.aggregate.detached
-      .filter((part) => pointsBack(model, part) && (part.path.length > 1 || model.action !== 'delete'))
+      .filter(
+        (part) => pointsBack(model, part) && (part.path.length > 1 || model.action !== 'delete'),
+      )
       .map((part) => unlinkRecords(model, part.path)),
     // Detached rows first: once their part is gone they could no longer be found, and a foreign key that
     // cascades would have taken them along.
@@ -294,7 +296,9 @@ function pointsBack({ aggregate }: StepModel, { table }: PartNode): boolean {
  */
 function unlinkRecords(model: StepModel, path: readonly Edge[]): string {
   const { target, from, where } = partTarget(model, path);
-  const cleared = (path.at(-1)?.childColumns ?? []).map((name) => `${quoteIdentifier(name)} = null`);
+  const cleared = (path.at(-1)?.childColumns ?? []).map(
+    (name) => `${quoteIdentifier(name)} = null`,
+  );
   return [
     `with batch as materialized (`,
     `  select b.rel_id, b.row_id from unnest($2, $1) as b(rel_id, row_id)`,

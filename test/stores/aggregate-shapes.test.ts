@@ -136,35 +136,6 @@ it('foreign keys of one name on different tables are told apart by their table',
   expect(await idsOf(one.sql, 'complaint')).toEqual([1]);
 });
 
-it('partitioned roots and parts, with a foreign key of one partition alone, go whole and leave their neighbours', async () => {
-  const one = await folders(
-    `create table folder (id integer, region text, closed_on date, primary key (id, region)) partition by list (region);
-     create table folder_north partition of folder for values in ('north');
-     create table folder_south partition of folder for values in ('south');
-     create index on folder (closed_on);
-     create table sheet (id integer, folder_id integer, region text, year integer, primary key (id, year),
-       constraint sheet_fk foreign key (folder_id, region) references folder) partition by range (year);
-     create table sheet_old partition of sheet for values from (0) to (2010);
-     create table sheet_new partition of sheet for values from (2010) to (3000);
-     create index on sheet (folder_id, region);
-     create table seal (id integer primary key, folder_id integer, region text,
-       constraint seal_fk foreign key (folder_id, region) references folder_north on delete cascade);
-     create index on seal (folder_id, region);
-     create table pin (id integer primary key, sheet_id integer, year integer,
-       constraint pin_fk foreign key (sheet_id, year) references sheet_new);
-     create index on pin (sheet_id, year);
-     insert into folder select n, r, case when n < 4 then date '2001-01-01' + n else '2026-01-01' end
-       from generate_series(1, 5) n, unnest(array['north', 'south']) r;
-     insert into sheet select row_number() over (), f.id, f.region, y from folder f, unnest(array[2005, 2015]) y;
-     insert into seal select id, id, 'north' from generate_series(1, 5) id;
-     insert into pin select row_number() over (), id, year from sheet where year = 2015 and (folder_id, region) <> (3, 'south')`,
-    { sheet_fk: 'owned', seal_fk: 'blocking', pin_fk: 'owned' },
-    {},
-  ).catch((error: Error) => error);
-  // The key is (id, region): a partitioned table cannot be unique on less.
-  expect(String(one)).toMatch(/no unique index of public\.folder is on exactly \(id\)/);
-});
-
 it('rules at two stages: what is due for deletion is not reduced first, and the sum is what each alone would be', async () => {
   governed = await governedDatabase({
     setup: (sql) =>

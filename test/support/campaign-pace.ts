@@ -35,7 +35,10 @@ export function campaignPace(options: PaceOptions): CampaignPace {
   const until = (ready: () => boolean): Promise<void> =>
     ready() ? Promise.resolve() : new Promise((go) => waiting.push({ ready, go }));
   const wake = (): void => {
-    const [ready, others] = [waiting.filter((one) => one.ready()), waiting.filter((one) => !one.ready())];
+    const [ready, others] = [
+      waiting.filter((one) => one.ready()),
+      waiting.filter((one) => !one.ready()),
+    ];
     waiting = others;
     for (const { go } of ready) go();
   };
@@ -69,7 +72,11 @@ export function campaignPace(options: PaceOptions): CampaignPace {
 }
 
 /** Lanes of one class share its order equally. */
-function startingPlaces({ lanes, tenancies, recordings }: PaceOptions): { recordClass: string; place: number }[] {
+function startingPlaces({
+  lanes,
+  tenancies,
+  recordings,
+}: PaceOptions): { recordClass: string; place: number }[] {
   return lanes.map(({ recordClass, lane }) => {
     const total = recordClass === 'tenancy' ? tenancies : recordings;
     const sharing = lanes.filter((other) => other.recordClass === recordClass).length;

@@ -53,13 +53,16 @@ export async function killCampaign(size: EstateSize, kills: number): Promise<Cra
 }
 
 /** Every way to lose a connection around every statement of a slice, in an order of the seed. */
-export const ALL_CUTS: readonly CutRule[] = ['claim_lane(', 'dispose_batch(', 'seal_batch('].flatMap(
-  (pattern) =>
-    (['request', 'answer'] as const).flatMap((side) =>
-      (['fin', 'rst'] as const).flatMap((how) =>
-        [false, true].map((deliver) => ({ pattern, side, how, deliver })),
-      ),
+export const ALL_CUTS: readonly CutRule[] = [
+  'claim_lane(',
+  'dispose_batch(',
+  'seal_batch(',
+].flatMap((pattern) =>
+  (['request', 'answer'] as const).flatMap((side) =>
+    (['fin', 'rst'] as const).flatMap((how) =>
+      [false, true].map((deliver) => ({ pattern, side, how, deliver })),
     ),
+  ),
 );
 
 /** Cuts connections under one worker, which must live through all of it. */
@@ -145,7 +148,10 @@ async function restart(
   if (how === 'stop') await server.stop();
   else await server.kill('SIGKILL');
   // Sessions of a killed server keep its shared memory until they notice.
-  return waitFor(() => startPostgres(again), { what: 'PostgreSQL to start again', timeoutMs: 60_000 });
+  return waitFor(() => startPostgres(again), {
+    what: 'PostgreSQL to start again',
+    timeoutMs: 60_000,
+  });
 }
 
 /** The loss of any session's process makes the server end all of them and recover. */

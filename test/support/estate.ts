@@ -118,7 +118,8 @@ async function fill(sql: Sql, { tenancies, recordings, seed }: EstateSize): Prom
   const chance = (salt: string) => `hashint4extended(n, ${seed}::bigint * 1000 + ${salt})`;
   const bounded = (salt: string, below: number) => `(abs(${chance(salt)} % ${below}))::integer`;
   const day = `case when n % ${BYSTANDER_EVERY} = 0 then current_date - ${bounded('1', 20)} else date '2001-01-01' + ${bounded('1', 4_000)} end`;
-  const person = (count: number) => bounded('2', Math.max(1, Math.ceil(count / RECORDS_PER_PERSON)));
+  const person = (count: number) =>
+    bounded('2', Math.max(1, Math.ceil(count / RECORDS_PER_PERSON)));
   await sql.unsafe(`
     insert into tenancy select n, ${person(tenancies)}, ${day} from generate_series(1, ${tenancies}) n;
     insert into rent_line select n, 1 + (n - 1) / 3, 100 from generate_series(1, ${tenancies * 3}) n;
@@ -164,6 +165,9 @@ export async function begin(governed: Governed, lanesPerStep = 1): Promise<Begun
   const { run, steps } = plan.document;
   const rows = await governed.sql<{ step: number; lane: number }[]>`
     select step_no as step, lane_no as lane from retain_guard.lane where run_id = ${run} order by 1, 2`;
-  const lanes = rows.map((row) => ({ ...row, recordClass: steps[row.step - 1]?.recordClass ?? '' }));
+  const lanes = rows.map((row) => ({
+    ...row,
+    recordClass: steps[row.step - 1]?.recordClass ?? '',
+  }));
   return { run, plan, lanes };
 }

@@ -51,7 +51,10 @@ export async function holdCampaign(options: HoldCampaign): Promise<HoldReport> {
     const working = Promise.all(
       lanes.map((_, index) => workLane(governed, { run, lanes, index }, pace, options)),
     ).finally(() => pace.end());
-    const [retries, placed] = await Promise.all([working, placeAll(governed, options, chance, pace)]);
+    const [retries, placed] = await Promise.all([
+      working,
+      placeAll(governed, options, chance, pace),
+    ]);
     return await report(governed, options, retries, placed);
   } finally {
     await governed.end();
@@ -148,10 +151,13 @@ async function aScope(
     const kind = chance.integer(10);
     if (!root) continue;
     if (kind === 0) subjects.push({ kind: 'person', subject: root.subject });
-    else if (root.line !== null && kind < 4) keys.push({ recordClass: 'rent_line', keyText: root.line });
+    else if (root.line !== null && kind < 4)
+      keys.push({ recordClass: 'rent_line', keyText: root.line });
     else keys.push({ recordClass, keyText: root.key });
   }
-  return keys.length + subjects.length > 0 ? { keys, subjects } : aScope(governed, chance, pace, options);
+  return keys.length + subjects.length > 0
+    ? { keys, subjects }
+    : aScope(governed, chance, pace, options);
 }
 
 /** Places a hold, looks at once which of its records a reader can still see, and asks for its receipt. */
@@ -180,7 +186,10 @@ export const A_HOLD = {
 } as const;
 
 /** Writes down which records under the hold are there. Call it straight after placing. */
-export async function noteWhatIsThere({ sql }: Pick<Governed, 'sql'>, holdNo: number): Promise<void> {
+export async function noteWhatIsThere(
+  { sql }: Pick<Governed, 'sql'>,
+  holdNo: number,
+): Promise<void> {
   await sql`
     insert into evidence.receipt
     select ${holdNo}, n.record_class, n.key from evidence.root_now n join (
@@ -218,6 +227,9 @@ async function report(
     listedAsDestroyed: placed.reduce((sum, { tooLate }) => sum + (tooLate?.length ?? 0), 0),
     longestPlacingMs: Math.round(Math.max(...placed.map(({ placingMs }) => placingMs))),
     retries: retries.reduce((sum, one) => sum + one, 0),
-    broken: { ...broken, ...(wrongReceipts > 0 && { 'receipt lists other records': wrongReceipts }) },
+    broken: {
+      ...broken,
+      ...(wrongReceipts > 0 && { 'receipt lists other records': wrongReceipts }),
+    },
   };
 }

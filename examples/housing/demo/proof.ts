@@ -78,7 +78,9 @@ function sumChecks({ counted: before }: Before, after: Counted): Check[] {
     sum('CCTV images', 'cctv_30_days', {}),
     sum('Customer record', 'customer_6_years', {
       held: 1,
-      blocked: before.due.customer_6_years.blocked,
+      blocked: after.due.customer_6_years.blocked,
+      'blocked until this run took their special requirements':
+        before.due.customer_6_years.blockedOnlyByDue,
     }),
     sum('Special requirements', 'special_requirements_6_years', {}),
     sum('Tenancy file', 'tenancy_file_6_years', {}),

@@ -13,6 +13,7 @@ import type { Bystander } from '../bystander-check.ts';
 import { plantBystanders } from '../bystanders.ts';
 import { createHousingTables, generateHousing } from '../generator.ts';
 import type { DemoOptions } from './options.ts';
+import { retainIn } from './retain.ts';
 import { count, heading, say } from './say.ts';
 
 export interface Site {
@@ -67,10 +68,16 @@ async function furnish(
     TEMPORAL_NAMESPACE: stack.temporal?.namespace ?? '',
     RETAIN_KEY_DIR: env.keyDir ?? join(folder, 'keys'),
   };
+  await retainIn(settings)(['db', 'migrate']);
+  say('\n$ retain worker &');
+  let serving = false;
+  const starting = startRetainWorker(settings, join(folder, 'worker.log')).finally(() => {
+    serving = true;
+  });
   const sql = postgres(url, { max: 4, onnotice: () => undefined });
-  say('Starting a worker: retain worker');
-  const starting = startRetainWorker(settings, join(folder, 'worker.log'));
-  const filling = fill(sql, options.records);
+  const filling = fill(sql, options.records).finally(() => {
+    if (!serving) say('Waiting for the worker: the first one of a clone bundles its workflows.');
+  });
   const [started, filled] = await Promise.allSettled([starting, filling]);
   if (started.status === 'fulfilled' && filled.status === 'fulfilled') {
     const [worker, planted] = [started.value, filled.value];
@@ -85,8 +92,8 @@ async function furnish(
 async function fill(sql: Sql, records: number): Promise<Bystander[]> {
   const asOf = new Date();
   await createHousingTables(sql);
-  say(`Inventing ${count(records)} records of Harbour Homes, a housing association.`);
-  await generateHousing(sql, { records, seed: SEED, asOf });
+  say(`Inventing ${count(records)} records of Harbour Homes, a housing association:`);
+  await generateHousing(sql, { records, seed: SEED, asOf, onStep: stepDone });
   const planted = await plantBystanders(sql, asOf);
   const surviving = planted.filter(({ expect }) => expect === 'survives').length;
   say(
@@ -95,6 +102,12 @@ async function fill(sql: Sql, records: number): Promise<Bystander[]> {
   );
   await sql`analyze`;
   return planted;
+}
+
+/** One line that grows. */
+function stepDone(step: string, done: number, total: number): void {
+  const name = step.replace(/^fill /, '');
+  process.stdout.write(`${done === 1 ? '  ' : ', '}${name}${done === total ? '\n' : ''}`);
 }
 
 /** Stops everything and removes what was made, in a database server of the user's as well. */
