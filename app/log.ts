@@ -6,7 +6,7 @@ import { findDestroyed, type LogBatch } from './destroyed-records.ts';
 import { matchLiveStore } from './match-store.ts';
 import { aggregateOf, canonicalKey, recordClassNamed } from './record-keys.ts';
 
-export { LARGEST_PAGE, type LogPage, type LogQuery, searchLog } from './log-search.ts';
+export { type LogQuery, searchLog } from './log-search.ts';
 export type { LogBatch };
 
 /** One entry of a record: it may have been reduced by one run and deleted by a later one. */

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { RetentionError } from '../domain/errors.ts';
 import { compareInstants, type Instant, instant } from '../domain/instant.ts';
 import type { Plan, PlanDocument } from '../domain/plan.ts';
-import { type RetentionSchedule, STAGE } from '../domain/schedule.ts';
+import type { RetentionSchedule } from '../domain/schedule.ts';
 import { type CanonicalValue, canonicalJson } from '../ledger/canonical.ts';
 import { type StoreConnection, storeClock } from '../stores/postgres/connection.ts';
 import type { ResolvedRule } from '../stores/postgres/match-rule.ts';
@@ -13,6 +13,7 @@ import { boundaryText } from './boundaries.ts';
 import { compose } from './compose-plan.ts';
 import { actorNamed, type Retain, scheduleInForce, storeNamed, withStore } from './context.ts';
 import { requireMatch } from './match-store.ts';
+import { orderSteps } from './step-order.ts';
 
 /** Below this, a second lane costs more than it brings. */
 const LANES_FROM_RECORDS = 20_000;
@@ -87,7 +88,6 @@ async function judgedAsOf(
   return asOf;
 }
 
-/** Later stages first: a record due for deletion is not reduced before. Otherwise the order of the file. */
 function rulesToRun(
   schedule: RetentionSchedule,
   resolved: ResolvedStore,
@@ -100,7 +100,8 @@ function rulesToRun(
         `There is no rule ${name}. Rules: ${Object.keys(schedule.rules).join(', ')}.`,
       );
   }
-  return [...resolved.rules.values()]
-    .filter(({ rule }) => only === undefined || only.includes(rule.id))
-    .sort((a, b) => STAGE[b.rule.then.kind] - STAGE[a.rule.then.kind]);
+  const wanted = [...resolved.rules.values()].filter(
+    ({ rule }) => only === undefined || only.includes(rule.id),
+  );
+  return orderSteps(wanted);
 }

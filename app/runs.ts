@@ -97,6 +97,8 @@ export interface ShownStatements {
   readonly step: number;
   readonly rule: string;
   readonly sha256: string;
+  /** What `sha256` is of, byte for byte. */
+  readonly text: string;
   readonly statements: Readonly<Record<string, unknown>>;
 }
 
@@ -130,6 +132,7 @@ async function statementsOf(connection: StoreConnection, run: string): Promise<S
     step,
     rule: document.steps[step - 1]?.rule ?? '',
     sha256: document.steps[step - 1]?.statementsSha256 ?? '',
+    text: statements,
     statements: JSON.parse(statements) as Record<string, unknown>,
   }));
 }

@@ -9,7 +9,12 @@ import type { Sql } from 'postgres';
 export const HELD_KEYS = 100_000;
 
 /** A table of `of` rows of about 300 bytes with the primary key and two indexes, vacuumed. */
-export async function createTable(sql: Sql, name: string, records: number, of: number): Promise<void> {
+export async function createTable(
+  sql: Sql,
+  name: string,
+  records: number,
+  of: number,
+): Promise<void> {
   await sql.unsafe(`
     create table public.${name} (
       id         bigint      not null,
@@ -29,15 +34,24 @@ export async function createTable(sql: Sql, name: string, records: number, of: n
 
 /** Puts back what a run has destroyed, in the space it has left. Leaves the server at rest. */
 export async function refill(sql: Sql, records: number): Promise<void> {
+  // Held records were left; a smaller set than last time must not find them due.
+  await sql.unsafe(`delete from public.record where closed_at < '2014-01-01'`);
   await sql.unsafe('vacuum public.record');
   await insertRows(sql, 'record', records, 1, records);
   await sql.unsafe('vacuum (analyze) public.record');
   await sql.unsafe('truncate bench.audit');
+  await sql.unsafe('vacuum (analyze) retain_guard.hold_key');
   await sql.unsafe('checkpoint');
 }
 
 /** Rows `first` to `last`; the first `records` of the table are due, of the others four in ten are open. */
-async function insertRows(sql: Sql, name: string, records: number, first: number, last: number): Promise<void> {
+async function insertRows(
+  sql: Sql,
+  name: string,
+  records: number,
+  first: number,
+  last: number,
+): Promise<void> {
   await sql.unsafe(`
     insert into public.${name} (id, subject_id, opened_at, closed_at, title, body)
     select i, i * 7919 % 1000003,
@@ -53,5 +67,7 @@ async function insertRows(sql: Sql, name: string, records: number, first: number
 /** Keys spread evenly over the whole table: some are due, most are not. */
 export function heldKeys(of: number, count: number): string[] {
   const step = of / Math.min(count, of);
-  return Array.from({ length: Math.min(count, of) }, (_, index) => String(Math.floor(index * step) + 1));
+  return Array.from({ length: Math.min(count, of) }, (_, index) =>
+    String(Math.floor(index * step) + 1),
+  );
 }

@@ -26,7 +26,11 @@ export function quantile(values: readonly number[], q: number): number {
 }
 
 /** A figure at least, or at most, as large as its target. */
-export function target(value: number, sign: '>=' | '<=', limit: number): NonNullable<Figure['target']> {
+export function target(
+  value: number,
+  sign: '>=' | '<=',
+  limit: number,
+): NonNullable<Figure['target']> {
   return { text: `${sign} ${limit}`, met: sign === '>=' ? value >= limit : value <= limit };
 }
 
@@ -41,11 +45,21 @@ export function table(figures: readonly Figure[]): string {
   const all = [['what', 'median', 'smallest - largest', 'ratio', 'target'], ...rows];
   const widths = [0, 1, 2, 3, 4].map((at) => Math.max(...all.map((row) => (row[at] ?? '').length)));
   return all
-    .map((row) => row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  ').trimEnd())
+    .map((row) =>
+      row
+        .map((cell, at) =>
+          at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0),
+        )
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n');
 }
 
 function number(value: number): string {
   const digits = Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2;
-  return value.toLocaleString('en-GB', { maximumFractionDigits: digits, minimumFractionDigits: digits });
+  return value.toLocaleString('en-GB', {
+    maximumFractionDigits: digits,
+    minimumFractionDigits: digits,
+  });
 }

@@ -1,8 +1,9 @@
 /** A PostgreSQL of the benchmark's own, durable and set up as a small production server would be. */
 import { rmSync } from 'node:fs';
+import { resolve } from 'node:path';
 import postgres, { type Sql } from 'postgres';
 import { readEnv } from '../config/env.ts';
-import { startStack, type Stack } from '../embedded/stack.ts';
+import { type Stack, startStack } from '../embedded/stack.ts';
 
 /** Everything else is PostgreSQL's default: fsync, full_page_writes, synchronous_commit and autovacuum on. */
 export const SETTINGS: Readonly<Record<string, string>> = {
@@ -13,7 +14,6 @@ export const SETTINGS: Readonly<Record<string, string>> = {
   work_mem: '32MB',
 };
 
-const DIR = '.retain/bench';
 const DATABASE = 'bench';
 
 export interface BenchServer {
@@ -25,20 +25,21 @@ export interface BenchServer {
   stop(): Promise<void>;
 }
 
-/** Starts PostgreSQL, and Temporal when asked, with empty folders; `stop` removes what they kept. */
-export async function startServer(withTemporal: boolean, onProgress: (line: string) => void): Promise<BenchServer> {
-  rmSync(DIR, { recursive: true, force: true });
+/** Starts PostgreSQL and Temporal with empty folders; `stop` removes what they kept. */
+export async function startServer(onProgress: (line: string) => void): Promise<BenchServer> {
+  const dir = resolve('.retain/bench');
+  rmSync(dir, { recursive: true, force: true });
   const env = { ...readEnv(), databaseUrl: undefined };
-  const stack = await startStack({ env, dir: DIR, settings: SETTINGS, temporal: withTemporal, onProgress });
+  const stack = await startStack({ env, dir, settings: SETTINGS, onProgress });
   try {
-    return await prepare(stack);
+    return await prepare(stack, dir);
   } catch (error) {
     await stack.stop();
     throw error;
   }
 }
 
-async function prepare(stack: Stack): Promise<BenchServer> {
+async function prepare(stack: Stack, dir: string): Promise<BenchServer> {
   const admin = postgres(stack.databaseUrl, { max: 1, onnotice: () => undefined });
   await admin.unsafe(`create database ${DATABASE}`);
   await admin.end();
@@ -57,13 +58,13 @@ async function prepare(stack: Stack): Promise<BenchServer> {
   return {
     url,
     sql,
-    dir: DIR,
+    dir,
     temporal: stack.temporal,
     async stop() {
       await sql.end({ timeout: 5 });
       await (stack.postgres?.remove() ?? stack.stop());
       await stack.temporalServer?.stop();
-      rmSync(DIR, { recursive: true, force: true });
+      rmSync(dir, { recursive: true, force: true });
     },
   };
 }

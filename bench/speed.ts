@@ -1,9 +1,8 @@
 /** Records destroyed per second: one hand-written statement, the lanes alone, and whole runs in Temporal. */
 import type { Sql } from 'postgres';
-import type { Plan } from '../domain/plan.ts';
-import { HELD_KEYS, refill } from './data.ts';
+import { HELD_KEYS, heldKeys, refill } from './data.ts';
 import { type Figure, median, target } from './figures.ts';
-import type { Governed } from './governed.ts';
+import type { Governed, Way } from './governed.ts';
 import type { BenchServer } from './server.ts';
 
 export interface SpeedOptions {
@@ -13,14 +12,11 @@ export interface SpeedOptions {
   readonly onProgress: (line: string) => void;
 }
 
-/** Carries an approved plan out and resolves when the run is closed. */
-type CarryOut = (plan: Plan) => Promise<void>;
-
 interface Variant {
   readonly what: string;
   readonly lanes: number;
   readonly held: number;
-  readonly carryOut: CarryOut;
+  readonly way: Way;
   readonly atLeast?: number;
 }
 
@@ -28,17 +24,28 @@ interface Variant {
  * Every round measures every variant once, on the same rows put back, with a checkpoint before each.
  * A ratio is that of the medians.
  */
-export async function measureSpeed(server: BenchServer, governed: Governed, endToEnd: CarryOut | undefined, options: SpeedOptions): Promise<Figure[]> {
+export async function measureSpeed(
+  server: BenchServer,
+  governed: Governed,
+  endToEnd: Way,
+  options: SpeedOptions,
+): Promise<Figure[]> {
   const variants = variantsOf(governed, endToEnd);
-  const rates = new Map<string, number[]>([['raw', []], ...variants.map(({ what }): [string, number[]] => [what, []])]);
+  const rates = new Map<string, number[]>([
+    ['raw', []],
+    ...variants.map(({ what }): [string, number[]] => [what, []]),
+  ]);
   for (let round = 0; round <= options.runs; round += 1) {
     // The first round warms caches and reaches the table's steady size; it is not counted.
     const keep = (what: string, rate: number) => {
-      options.onProgress(`${round === 0 ? 'warm-up' : `round ${round}/${options.runs}`}: ${what} ${Math.round(rate)}/s`);
+      options.onProgress(
+        `${round === 0 ? 'warm-up' : `round ${round}/${options.runs}`}: ${what} ${Math.round(rate)}/s`,
+      );
       if (round > 0) rates.get(what)?.push(rate);
     };
     keep('raw', await timeRaw(server.sql, options.records));
-    for (const variant of variants) keep(variant.what, await timeVariant(server.sql, governed, variant, options));
+    for (const variant of variants)
+      keep(variant.what, await timeVariant(server.sql, governed, variant, options));
   }
   const raw = median(rates.get('raw') ?? []);
   return [
@@ -47,19 +54,20 @@ export async function measureSpeed(server: BenchServer, governed: Governed, endT
   ];
 }
 
-function variantsOf(governed: Governed, endToEnd: CarryOut | undefined): Variant[] {
-  const both = (carryOut: CarryOut, name: string, goals: boolean): Variant[] =>
+function variantsOf(governed: Governed, endToEnd: Way): Variant[] {
+  return [governed.lanesOnly, endToEnd].flatMap((way) =>
     [0, HELD_KEYS].flatMap((held) =>
-      [1, 2].map((lanes): Variant => ({
-        what: `${name}, ${lanes === 1 ? 'one lane' : 'two lanes'}, ${held.toLocaleString('en-GB')} held`,
-        lanes,
-        held,
-        carryOut,
-        ...(goals && { atLeast: lanes === 1 ? 0.8 : 1.1 }),
-      })),
-    );
-  const lanes = both(governed.carryOut, 'lanes only', endToEnd === undefined);
-  return endToEnd === undefined ? lanes : [...lanes, ...both(endToEnd, 'end to end', true)];
+      [1, 2].map(
+        (lanes): Variant => ({
+          what: `${way.name}, ${lanes === 1 ? 'one lane' : 'two lanes'}, ${held.toLocaleString('en-GB')} held`,
+          lanes,
+          held,
+          way,
+          ...(way === endToEnd && { atLeast: lanes === 1 ? 0.8 : 1.1 }),
+        }),
+      ),
+    ),
+  );
 }
 
 function figure(what: string, rates: readonly number[], raw: number, atLeast?: number): Figure {
@@ -87,14 +95,19 @@ async function timeRaw(sql: Sql, records: number): Promise<number> {
   return perSecond(deleted.count, startedAt);
 }
 
-async function timeVariant(sql: Sql, governed: Governed, variant: Variant, { records, of }: SpeedOptions): Promise<number> {
+async function timeVariant(
+  sql: Sql,
+  governed: Governed,
+  variant: Variant,
+  { records, of }: SpeedOptions,
+): Promise<number> {
   await governed.forgetHolds();
-  if (variant.held > 0) await governed.placeHolds(of, variant.held);
+  if (variant.held > 0) await governed.placeHold(heldKeys(of, variant.held));
   await refill(sql, records);
-  const plan = await governed.approvedPlan('record_6_years', variant.lanes);
+  const plan = await variant.way.approvedPlan(variant.lanes);
   const planned = plan.document.steps[0]?.counts.destroys ?? 0;
   const startedAt = performance.now();
-  await variant.carryOut(plan);
+  await variant.way.carryOut(plan.document.run);
   return perSecond(planned, startedAt);
 }
 

@@ -78,7 +78,6 @@ export function buildRule(id: string, text: RuleText): RetentionRule {
       atLeast: buildPeriod(at_least),
       ...(at_most === undefined ? {} : { atMost: buildPeriod(at_most) }),
     },
-    // biome-ignore lint/suspicious/noThenProperty: the word of the domain; never a function.
     then: buildDisposition(text),
   };
 }

@@ -109,7 +109,6 @@ const timedRule = z
       at_most: period('years and months').describe('Overdue after this; alarms only.').optional(),
     }),
     at_once: z.literal(true).describe('Says that P0D is meant.').optional(),
-    // biome-ignore lint/suspicious/noThenProperty: the word of the file; never a function.
     then: z.enum(['delete', 'reduce', 'anonymise']),
     to: columns.describe('What a reduction keeps, beside the key.').optional(),
     columns: mapping(

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -17,6 +17,12 @@ export function scratchFolder(purpose: string): string {
   const folder = join(ROOT, `${purpose}-${process.pid}`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   return folder;
+}
+
+/** A private folder `.retain/kept-<random>` for servers that will outlive this process. */
+export function keptFolder(): string {
+  mkdirSync(ROOT, { recursive: true });
+  return mkdtempSync(join(ROOT, 'kept-'));
 }
 
 /** Removes a folder in which embedded servers kept their data; they must have been stopped. */

@@ -11,11 +11,13 @@ import { fileURLToPath } from 'node:url';
 import { type Env, readEnv, storeUrl } from '../config/env.ts';
 import { RetentionError } from '../domain/errors.ts';
 import { createDatabaseOnce } from './create-database.ts';
+import type { ManagedProcess } from './managed-process.ts';
 import { retainCommand, retainEnvironment, startRetainWorker } from './retain-process.ts';
 import { type Stack, startStack } from './stack.ts';
 
 const FOLDER = fileURLToPath(new URL('../.retain/up', import.meta.url));
 const CONTROL_DATABASE = 'retain';
+const WORKER_LOOK_MS = 1_000;
 
 process.exitCode = await up(process.argv.slice(2)).catch((error: unknown) => {
   const known = error instanceof RetentionError;
@@ -38,9 +40,11 @@ async function up(names: readonly string[]): Promise<number> {
     say('Starting a worker.');
     const worker = await startRetainWorker(settings, join(FOLDER, 'worker.log'));
     try {
-      const interrupted = interruption();
+      const end = theEnd(worker);
       explain(settings, names);
-      await interrupted;
+      if ((await end) === 'worker ended') {
+        throw new Error('the worker ended by itself; .retain/up/worker.log says why');
+      }
       say('\nStopping. The data stays in .retain/up.');
     } finally {
       await worker.stop();
@@ -104,10 +108,18 @@ A database in another variable: stop, then  npm run up -- SHOP_DATABASE_URL
 The worker's log is .retain/up/worker.log. Ctrl-C stops everything; the data stays.`);
 }
 
-function interruption(): Promise<void> {
+/** Resolves with a signal, or when the worker has ended by itself. Keeps this process alive until then. */
+function theEnd(worker: ManagedProcess): Promise<'asked' | 'worker ended'> {
   return new Promise((resolve) => {
+    const watch = setInterval(() => {
+      if (!worker.running()) end('worker ended');
+    }, WORKER_LOOK_MS);
+    const end = (why: 'asked' | 'worker ended'): void => {
+      clearInterval(watch);
+      resolve(why);
+    };
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-      process.once(signal, () => resolve());
+      process.once(signal, () => end('asked'));
     }
   });
 }

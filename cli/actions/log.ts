@@ -1,7 +1,7 @@
 import { type LogQuery, lookupInLog, searchLog } from '../../app/log.ts';
 import { wholeNumber } from '../arguments.ts';
-import type { SearchOptions } from '../commands/log.ts';
 import { EXIT } from '../exit-codes.ts';
+import type { SearchOptions } from '../options.ts';
 import { logCsv, logTable, lookupLines } from '../output/log.ts';
 import { type Shell, withRetain } from '../shell.ts';
 

@@ -10,8 +10,8 @@ import {
 import type { ScheduleFinding } from '../../config/schedule-finding.ts';
 import { RetentionError } from '../../domain/errors.ts';
 import type { RetentionSchedule } from '../../domain/schedule.ts';
-import type { InstallOptions, WhenOptions } from '../commands/schedule.ts';
 import { EXIT } from '../exit-codes.ts';
+import type { InstallOptions, WhenOptions } from '../options.ts';
 import { table } from '../output/table.ts';
 import { minuteOf } from '../output/times.ts';
 import { counted, listed } from '../output/words.ts';

@@ -3,8 +3,8 @@ import { workerActivities } from '../../worker/activities.ts';
 import { createLogger } from '../../worker/logging.ts';
 import { serve } from '../../worker/serve.ts';
 import { wholeNumber } from '../arguments.ts';
-import type { WorkerOptions } from '../commands/worker.ts';
 import { EXIT } from '../exit-codes.ts';
+import type { WorkerOptions } from '../options.ts';
 import { environment, type Shell, withRetain, withTemporal } from '../shell.ts';
 
 /** Serves until a signal. The log goes to standard output as JSON lines. */

@@ -1,17 +1,7 @@
 import type { Command } from 'commander';
+import type { PlaceOptions } from '../options.ts';
 import { collect, common, type Run, withActor } from '../run-command.ts';
 import type { CommonOptions } from '../shell.ts';
-
-export interface PlaceOptions extends CommonOptions {
-  readonly as?: string;
-  readonly matter: string;
-  readonly openMatter?: string;
-  readonly key?: string[];
-  readonly subject?: string[];
-  readonly reason: string;
-  readonly because: string;
-  readonly review: string;
-}
 
 export function holdCommands(program: Command, run: Run): void {
   const actions = () => import('../actions/hold.ts');

@@ -1,19 +1,7 @@
 import { type Command, Option } from 'commander';
+import type { SearchOptions } from '../options.ts';
 import { common, type Run } from '../run-command.ts';
 import type { CommonOptions } from '../shell.ts';
-
-export interface SearchOptions extends CommonOptions {
-  readonly store?: string;
-  readonly class?: string;
-  readonly rule?: string;
-  readonly run?: string;
-  readonly since?: string;
-  readonly until?: string;
-  readonly action?: 'delete' | 'anonymise' | 'reduce';
-  readonly limit: string;
-  readonly cursor?: string;
-  readonly format?: 'table' | 'json' | 'csv';
-}
 
 export function logCommands(program: Command, run: Run): void {
   const actions = () => import('../actions/log.ts');

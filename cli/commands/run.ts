@@ -1,25 +1,7 @@
 import type { Command } from 'commander';
+import type { ControlOptions, DecideOptions, PlanOptions } from '../options.ts';
 import { collect, common, type Run, withActor } from '../run-command.ts';
 import type { CommonOptions } from '../shell.ts';
-
-export interface PlanOptions extends CommonOptions {
-  readonly as?: string;
-  readonly store?: string;
-  readonly asOf?: string;
-  readonly rule?: string[];
-  readonly lanes?: string;
-}
-
-export interface DecideOptions extends CommonOptions {
-  readonly as?: string;
-  readonly confirm?: string;
-  readonly yes?: boolean;
-}
-
-export interface ControlOptions extends CommonOptions {
-  readonly as?: string;
-  readonly because: string;
-}
 
 export function runCommands(program: Command, run: Run): void {
   const group = program.command('run').description('plan, approve, apply and watch disposal runs');

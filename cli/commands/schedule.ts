@@ -1,16 +1,7 @@
 import type { Command } from 'commander';
+import type { InstallOptions, WhenOptions } from '../options.ts';
 import { collect, common, type Run, withActor } from '../run-command.ts';
 import type { CommonOptions } from '../shell.ts';
-
-export interface InstallOptions extends CommonOptions {
-  readonly as?: string;
-  readonly allowShorter?: string[];
-}
-
-export interface WhenOptions extends CommonOptions {
-  readonly trigger: string;
-  readonly file?: string;
-}
 
 export function scheduleCommands(program: Command, run: Run): void {
   const actions = () => import('../actions/schedule.ts');

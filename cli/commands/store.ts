@@ -1,11 +1,6 @@
 import type { Command } from 'commander';
+import type { StoreOptions } from '../options.ts';
 import { common, type Run } from '../run-command.ts';
-import type { CommonOptions } from '../shell.ts';
-
-export interface StoreOptions extends CommonOptions {
-  readonly file?: string;
-  readonly yes?: boolean;
-}
 
 export function storeCommands(program: Command, run: Run): void {
   const actions = () => import('../actions/store.ts');

@@ -1,11 +1,7 @@
 import { type Command, Option } from 'commander';
+import type { WorkerOptions } from '../options.ts';
 import { common, type Run } from '../run-command.ts';
 import type { CommonOptions } from '../shell.ts';
-
-export interface WorkerOptions extends CommonOptions {
-  readonly queue: 'both' | 'orchestrate' | 'dispose';
-  readonly slots: string;
-}
 
 export function workerCommands(program: Command, run: Run): void {
   const actions = () => import('../actions/worker.ts');

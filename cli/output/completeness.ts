@@ -34,7 +34,7 @@ export function completenessSentence(
     `${count(sum((step) => step.changed))} changed`,
     ...extra(
       sum((step) => step.gone),
-      'gone before',
+      'gone or re-dated by others',
     ),
     ...extra(
       sum((step) => step.freed),

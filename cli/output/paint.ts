@@ -1,11 +1,11 @@
 /** Colour: never the only carrier of a meaning, and only where somebody sees it. */
 
 export interface Paint {
-  red(text: string): string;
-  yellow(text: string): string;
-  green(text: string): string;
-  bold(text: string): string;
-  dim(text: string): string;
+  readonly red: (text: string) => string;
+  readonly yellow: (text: string) => string;
+  readonly green: (text: string) => string;
+  readonly bold: (text: string) => string;
+  readonly dim: (text: string) => string;
 }
 
 /** https://no-color.org and https://force-color.org: the second wins. */

@@ -8,10 +8,11 @@ export interface StepView {
   readonly finished: boolean;
 }
 
-/** When a step was first seen working, and when it was first seen finished; ms of one clock. */
+/** What is known of a step's time; ms of one clock. */
 export interface StepTiming {
-  readonly startedAt: number | undefined;
-  readonly startedWith: number;
+  /** The last look at which it had not begun, and so the latest it can have been idle; unknown otherwise. */
+  readonly idleAt: number | undefined;
+  /** The first look at which it was finished. */
   readonly endedAt: number | undefined;
 }
 
@@ -48,28 +49,26 @@ export function plainLine(steps: readonly StepView[]): string {
     .join('; ');
 }
 
+/** Nothing is said of a step whose beginning nobody saw but that it is done. */
 function pace(step: StepView, timing: StepTiming | undefined, now: number): string {
-  if (timing?.startedAt === undefined) return step.finished ? 'done' : '';
-  const elapsed = (timing.endedAt ?? now) - timing.startedAt;
+  if (timing?.idleAt === undefined) return step.finished ? 'done' : '';
+  const elapsed = (timing.endedAt ?? now) - timing.idleAt;
   if (step.finished) return `done in ${duration(elapsed)}`;
-  const worked = step.destroyed - timing.startedWith;
-  if (elapsed < RATE_AFTER_MS || worked <= 0) return '';
-  const perMs = worked / elapsed;
+  if (elapsed < RATE_AFTER_MS || step.destroyed === 0) return '';
+  const perMs = step.destroyed / elapsed;
   const left = Math.max(0, step.planned - step.destroyed) / perMs;
   return `${count(Math.round(perMs * 1_000))}/s · ${duration(left)} left`;
 }
 
 /** Follows the steps through the looks at a run. */
 export function stepTimer(): (steps: readonly StepView[], now: number) => readonly StepTiming[] {
-  let known: StepTiming[] = [];
+  let known: readonly StepTiming[] = [];
   return (steps, now) => {
     known = steps.map((step, index) => {
-      const before = known[index];
-      const working = step.destroyed > 0 || step.finished;
+      const begun = step.destroyed > 0 || step.finished;
       return {
-        startedAt: before?.startedAt ?? (working && before !== undefined ? now : undefined),
-        startedWith: before?.startedWith ?? step.destroyed,
-        endedAt: before?.endedAt ?? (step.finished && before !== undefined ? now : undefined),
+        idleAt: begun ? known[index]?.idleAt : now,
+        endedAt: step.finished ? (known[index]?.endedAt ?? now) : undefined,
       };
     });
     return known;

@@ -10,11 +10,14 @@ import { tellStory } from './demo/story.ts';
 
 const EX_INTERRUPTED = 130;
 
-process.exitCode = await main().catch((error: unknown) => {
+const exitCode = await main().catch((error: unknown) => {
   if (error instanceof RetentionError) say(`\nerror  ${error.code}  ${error.message}`);
   else say(`\nerror  ${error instanceof Error ? error.message : String(error)}`);
   return 1;
 });
+// Interrupted in the middle of the story: what it still waits for has been stopped.
+if (exitCode === EX_INTERRUPTED) process.exit(exitCode);
+process.exitCode = exitCode;
 
 async function main(): Promise<number> {
   const startedAt = performance.now();

@@ -250,8 +250,9 @@ function walkReferences(
       checkReference(named, edge, here.path, root, at, problem);
       const node: PartNode = { role: named.role, path: [...here.path, edge], table: child };
       tree[named.role].push(node);
+      // Of every role: a blocking row that the guard cannot see does not block.
+      checkTable(child, at('references', named.name), problem);
       if (named.role === 'owned' && !closesCycle(edge, here.path, root)) {
-        checkTable(child, at('references', named.name), problem);
         queue.push({ table: child, path: node.path });
       }
     }

@@ -73,7 +73,8 @@ export async function readCatalogue(sql: Sql): Promise<Catalogue> {
         join pg_catalog.pg_class c on c.oid = i.inhrelid and c.relispartition
     )
     select c.oid::bigint::text as oid, n.nspname as schema, c.relname as name, c.relkind as kind, a.top::bigint::text as top,
-           c.relrowsecurity as row_security, c.relhasrules as has_rules,
+           c.relrowsecurity as row_security, 
+           exists (select from pg_catalog.pg_rewrite w where w.ev_class = c.oid) as has_rules,
            (not c.relispartition and exists (select from pg_catalog.pg_inherits i where i.inhrelid = c.oid)
              or c.relkind <> 'p' and exists (select from pg_catalog.pg_inherits i where i.inhparent = c.oid)) as inherits,
            array(select g.tgname from pg_catalog.pg_trigger g

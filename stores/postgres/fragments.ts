@@ -191,8 +191,30 @@ export function rootTest(model: StepModel, values: Values): string {
 
 const ACTIVE = '(h.released_version is null or h.released_version > $6)';
 
-/** A text column of a CTE in the same statement. */
-export interface TextsOf {
+/** How the records of a scope and the held keys of its class are compared. */
+export interface HeldBy {
+  /** Column of `retain_guard.hold_key`. */
+  readonly column: 'key_text' | 'key_number';
+  /** The same of a record. */
+  readonly of: (alias: string) => string;
+}
+
+const WHOLE_NUMBERS = new Set(['smallint', 'integer', 'bigint']);
+
+/**
+ * Whole numbers are compared as such: probing 100,000 held keys for 5,000 records then costs a tenth of
+ * what it costs with texts. Both columns give the same answer.
+ */
+export function heldBy({ key }: HoldScope): HeldBy {
+  const [only, ...more] = key;
+  if (only && more.length === 0 && WHOLE_NUMBERS.has(only.type)) {
+    return { column: 'key_number', of: (alias) => `${column(alias, only.name)}::bigint` };
+  }
+  return { column: 'key_text', of: (alias) => keyText(alias, key) };
+}
+
+/** A column of a CTE in the same statement. */
+export interface ColumnOf {
   readonly cte: string;
   readonly column: string;
 }
@@ -202,33 +224,42 @@ export interface TextsOf {
  * so that the array is not sorted a second time with the slower comparator of a scan key, and not at
  * all when there is nothing to find.
  */
-function among(texts: TextsOf | undefined, column: string, any: string): string {
-  if (!texts) return '';
-  const sorted = `array(select ${texts.column} from ${texts.cte} order by ${texts.column} collate "C")`;
+function among(of: ColumnOf, column: string, any: string, collation = ''): string {
+  const sorted = `array(select ${of.column} from ${of.cte} order by ${of.column}${collation})`;
   return ` and ${column} = any (case when (${any}) is not null then ${sorted} end)`;
 }
 
+const C = ' collate "C"';
+
 /**
- * Keys of the scope's class under hold; only those among `texts` when given. A hold released after the
- * plan still counts: a release frees records for a later plan only.
+ * Keys of the scope's class under hold. A hold released after the plan still counts: a release frees
+ * records for a later plan only.
  */
-export function heldKeys(scope: HoldScope, texts?: TextsOf): string {
-  const ofClass = `record_class = ${quoteLiteral(scope.recordClass)}`;
-  const test = among(
-    texts,
-    'k.key_text',
-    `select min(key_text) from retain_guard.hold_key where ${ofClass}`,
-  );
-  return `select k.key_text from retain_guard.hold_key k join retain_guard.hold h using (hold_no) where k.${ofClass}${test} and ${ACTIVE}`;
+export function heldKeys(scope: HoldScope): string {
+  return heldKeysWhere(scope, 'key_text', '');
 }
 
-/** Subjects of one kind under hold; only those among `texts` when given. */
-export function heldSubjects(kind: string, texts?: TextsOf): string {
+/** Those of them that are in a column of a CTE, made with `heldBy`. */
+export function heldKeysAmong(scope: HoldScope, of: ColumnOf): string {
+  const { column } = heldBy(scope);
+  const any = `select min(${column}) from retain_guard.hold_key where ${ofClass(scope)}`;
+  const test = among(of, `k.${column}`, any, column === 'key_text' ? C : '');
+  return heldKeysWhere(scope, column, test);
+}
+
+function heldKeysWhere(scope: HoldScope, column: HeldBy['column'], test: string): string {
+  const notNull = column === 'key_number' ? ' and k.key_number is not null' : '';
+  return `select k.${column} from retain_guard.hold_key k join retain_guard.hold h using (hold_no) where k.${ofClass(scope)}${test}${notNull} and ${ACTIVE}`;
+}
+
+function ofClass(scope: HoldScope): string {
+  return `record_class = ${quoteLiteral(scope.recordClass)}`;
+}
+
+/** Subjects of one kind under hold; only those in a text column of a CTE when one is given. */
+export function heldSubjects(kind: string, of?: ColumnOf): string {
   const ofKind = `subject_kind = ${quoteLiteral(kind)}`;
-  const test = among(
-    texts,
-    's.subject',
-    `select min(subject) from retain_guard.hold_subject where ${ofKind}`,
-  );
+  const any = `select min(subject) from retain_guard.hold_subject where ${ofKind}`;
+  const test = of ? among(of, 's.subject', any, C) : '';
   return `select s.subject from retain_guard.hold_subject s join retain_guard.hold h using (hold_no) where s.${ofKind}${test} and ${ACTIVE}`;
 }

@@ -15,7 +15,7 @@ import {
   splitStatement,
   stepStatements,
 } from './statements.ts';
-import { changingParts, type StepModel } from './step-model.ts';
+import { changingParts, type StepModel, tablesHoldsPass } from './step-model.ts';
 
 /** What the database said about one step. */
 export interface CountedStep {
@@ -189,12 +189,11 @@ async function countStep(
   };
 }
 
-/** Every table whose shape decides what the step does: root first, then parts, then what blocks. */
+/** Every table whose shape decides what the step does: root first, then parts, what blocks, what holds. */
 export function tablesOf(model: StepModel): string[] {
   const { root, owned, detached, blocking } = model.aggregate;
-  return [
-    ...new Set([root.sql, ...[...owned, ...detached, ...blocking].map((part) => part.table.sql)]),
-  ];
+  const parts = [...owned, ...detached, ...blocking].map((part) => part.table);
+  return [...new Set([root, ...parts, ...tablesHoldsPass(model)].map((table) => table.sql))];
 }
 
 async function cutLanes(

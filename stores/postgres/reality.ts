@@ -45,7 +45,27 @@ export function matchStore(
     const resolved = matchRule(rule, aggregate, problem, values);
     if (resolved) rules.set(rule.id, resolved);
   }
+  findings.push(...vanishingTriggers(rules));
   return { findings, values, store: { aggregates, rules } };
+}
+
+/**
+ * A part that carries the trigger of one rule and is destroyed under another takes the trigger along:
+ * a record whose last part went that way never becomes due.
+ */
+function vanishingTriggers(rules: ReadonlyMap<string, ResolvedRule>): RealityFinding[] {
+  return [...rules.values()].flatMap(({ rule, trigger }) => {
+    const part = trigger.path.at(-1)?.child;
+    const destroyers = [...rules.values()].filter(
+      (other) => other.rule.then.kind === 'delete' && other.aggregate.root.topOid === part?.topOid,
+    );
+    return destroyers.map(({ rule: other }) => ({
+      path: ['rules', rule.id, 'trigger', rule.trigger.kind],
+      severity: 'warning' as const,
+      code: 'TRIGGER_PART_DESTROYED',
+      message: `rule ${other.id} destroys ${part?.schema}.${part?.name} by itself; a record whose last part goes that way has no trigger any more and stays`,
+    }));
+  });
 }
 
 /**

@@ -6,7 +6,9 @@ import type { Edge, PartNode } from './aggregate.ts';
 import {
   column,
   existsBelow,
+  heldBy,
   heldKeys,
+  heldKeysAmong,
   heldSubjects,
   joinDown,
   joinUp,
@@ -17,7 +19,7 @@ import {
   young,
 } from './fragments.ts';
 import { quoteIdentifier } from './identifier.ts';
-import { type HoldScope, isSimple, type StepModel } from './step-model.ts';
+import { type HoldScope, isSimple, type StepModel, tablesHoldsPass } from './step-model.ts';
 
 /** What the guard stores for a step, as JSON: the flow, its statements and the bound values. */
 export type StepStatements = {
@@ -55,7 +57,9 @@ function steadyStatements(model: StepModel): string[] {
       : change(root.sql, model.overwrites[0]?.column.name ?? key[0]?.name),
     ...owned.map((part) => `delete from ${part.table.sql} where false`),
     ...detached.map((part) => change(part.table.sql, part.path.at(-1)?.childColumns[0])),
-    ...blocking.map((part) => `select 1 from ${part.table.sql} where false`),
+    ...[...blocking.map((part) => part.table), ...tablesHoldsPass(model)].map(
+      (table) => `select 1 from ${table.sql} where false`,
+    ),
   ];
 }
 
@@ -110,18 +114,16 @@ function simpleStatements(model: StepModel): StepStatements {
   const test = rootTest(model, values);
   const scopes = model.scoped.flatMap((table) => table.scopes);
   const subjects = scopes.flatMap((scope) => scope.subjects);
-  const texts = scopes.map((scope, index) => `${keyText('r', scope.key)} as k${index}`);
+  const texts = scopes.map((scope, index) => `${heldBy(scope).of('r')} as k${index}`);
   const who = subjects.map((subject, index) => `${column('r', subject.column)}::text as j${index}`);
   const free = [
-    ...scopes.map((_, index) => `d.k${index} not in (select key_text from hk${index})`),
-    ...subjects.map(
-      (_, index) => `(d.j${index} is null or d.j${index} not in (select subject from hj${index}))`,
-    ),
+    ...scopes.map((_, index) => `d.k${index} not in (table hk${index})`),
+    ...subjects.map((_, index) => `(d.j${index} is null or d.j${index} not in (table hj${index}))`),
   ];
   const probes = [
     ...scopes.map(
       (scope, index) =>
-        `hk${index} as materialized (${heldKeys(scope, { cte: 'due', column: `k${index}` })})`,
+        `hk${index} as materialized (${heldKeysAmong(scope, { cte: 'due', column: `k${index}` })})`,
     ),
     ...subjects.map(
       (subject, index) =>
@@ -235,6 +237,10 @@ function pickRange(model: StepModel, values: Values): string {
   ].join('\n');
 }
 
+/**
+ * Only keys that the planning transaction itself wrote count: one that was already open when the plan
+ * was registered could not be refused when it added others.
+ */
 function pickPlanned(model: StepModel): string {
   const { root, key } = model.aggregate;
   const match = key
@@ -244,6 +250,7 @@ function pickPlanned(model: StepModel): string {
     `with planned as materialized (`,
     `  select p.ord, p.key from retain_guard.planned p`,
     `   where p.run_id = $4 and p.step_no = $5`,
+    `     and p.xmin = (select y.xmin from retain_guard.plan y where y.run_id = $4)`,
     `     and p.ord > coalesce(($1[1])::bigint, 0) and ($2 is null or p.ord <= ($2[1])::bigint)`,
     `   order by p.ord`,
     `   limit $3`,
@@ -397,13 +404,13 @@ function heldBySmallSet(model: StepModel, filter: string): string {
   const rows = scopeRows(model);
   const ctes = rows.map(({ scope, from, alias }, index) => {
     const columns = [
-      `${keyText(alias, scope.key)} as k`,
+      `${heldBy(scope).of(alias)} as k`,
       ...scope.subjects.map((subject, nth) => `${column(alias, subject.column)}::text as j${nth}`),
     ];
     return `s${index} as materialized (select r.ctid as row_id, r.tableoid as rel_id, ${columns.join(', ')} from ${from} where ${filter})`;
   });
   const held = rows.flatMap(({ scope }, index) => [
-    `select row_id, rel_id from s${index} where k in (${heldKeys(scope, { cte: `s${index}`, column: 'k' })})`,
+    `select row_id, rel_id from s${index} where k in (${heldKeysAmong(scope, { cte: `s${index}`, column: 'k' })})`,
     ...scope.subjects.map(
       (subject, nth) =>
         `select row_id, rel_id from s${index} where j${nth} in (${heldSubjects(subject.kind, { cte: `s${index}`, column: `j${nth}` })})`,

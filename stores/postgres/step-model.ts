@@ -84,6 +84,13 @@ export function sourceOf(aggregate: Aggregate, due: DueTest): StepSource {
   return due.trigger.kind === 'column' && aggregate.blocking.length === 0 ? 'range' : 'planned';
 }
 
+/** Tables of other classes that are read on the way from a row to a record that a hold could name. */
+export function tablesHoldsPass(model: StepModel): readonly CatalogueTable[] {
+  return model.scoped.flatMap(({ scopes }) =>
+    scopes.flatMap(({ up }) => up.map((edge) => edge.parent)),
+  );
+}
+
 export function changingParts(aggregate: Aggregate): readonly PartNode[] {
   return [...aggregate.owned, ...aggregate.detached];
 }

@@ -7,6 +7,7 @@ import {
 } from '../support/crash-campaign.ts';
 import { begin, estate } from '../support/estate.ts';
 import { brokenAtTheEnd } from '../support/estate-checks.ts';
+import { rivalCampaign } from '../support/rival-campaign.ts';
 
 const ESTATE = { tenancies: 1_500, recordings: 2_000, seed: 20_261_122 };
 const UNHURT = { exitCode: 0, lastWords: '', broken: {} };
@@ -26,6 +27,12 @@ test('a worker lives through every way to lose a connection at each statement of
 test('a worker lives through the loss of the database, and the run ends', async () => {
   const report = await databaseCampaign(ESTATE, ['kill']);
   expect(report).toMatchObject({ ...UNHURT, crashes: 1 });
+});
+
+test('three workers that take the lanes from each other destroy and log every record once', async () => {
+  const report = await rivalCampaign(ESTATE, 3);
+  expect(report).toMatchObject(UNHURT);
+  expect(report.recovered).toBeGreaterThan(0);
 });
 
 test('twin: what these runs ask of the database notices a loss that no batch made', async () => {

@@ -29,6 +29,6 @@ test.each(sections.map((section, index) => [documented[index] ?? '', section]))(
 
 test('the README lists the exit codes of the program', () => {
   const readme = readFileSync(join(ROOT, 'README.md'), 'utf8');
-  const listed = [...(readme.split('## Exit codes')[1] ?? '').matchAll(/^\| (\d+) \|/gm)];
+  const listed = [...(readme.split('## Exit codes')[1] ?? '').matchAll(/^\| (\d+) +\|/gm)];
   expect(listed.map((match) => Number(match[1]))).toEqual(EXIT_MEANINGS.map(([code]) => code));
 });

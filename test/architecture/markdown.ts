@@ -37,7 +37,7 @@ function leadsSomewhere(from: string, link: string): boolean {
 }
 
 /** Anchors of the headings, as GitHub makes them. */
-export function anchors(text: string): string[] {
+function anchors(text: string): string[] {
   return [...text.matchAll(/^#+ (.+)$/gm)].map((match) =>
     (match[1] ?? '')
       .trim()
@@ -52,7 +52,7 @@ function withoutCode(text: string): string {
 }
 
 /** Lines of code blocks (continuations joined, comments dropped) and code spans. */
-export function codeLines(text: string): string[] {
+function codeLines(text: string): string[] {
   const blocks = [...text.matchAll(/^ *```.*\n([\s\S]*?)^ *```/gm)].map((match) => match[1] ?? '');
   const spans = [...text.replace(/^ *```[\s\S]*?^ *```/gm, '').matchAll(/`([^`\n]+)`/g)];
   return [

@@ -10,7 +10,7 @@ const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const page = read('docs/schedule-file.md');
 const [, ofTheFile = '', ofTheDatabase = ''] = page.split(/^Of the (?:file|live database):$/m);
 const codesIn = (table: string): string[] =>
-  [...table.matchAll(/^\| `([A-Z0-9_]+)` \|/gm)].map((match) => match[1] ?? '').sort();
+  [...table.matchAll(/^\| `([A-Z0-9_]+)` +\|/gm)].map((match) => match[1] ?? '').sort();
 
 /** Codes that the layer with the live database can give, as they stand in its sources. */
 function codesOfReality(): string[] {
@@ -47,7 +47,8 @@ test('every key of the file is described', () => {
 /** Names under every `properties` of a JSON Schema. */
 function collectKeys(node: unknown, keys: Set<string>): void {
   if (typeof node !== 'object' || node === null) return;
-  for (const [name, value] of Object.entries(node)) {
+  const entries: [string, unknown][] = Object.entries(node);
+  for (const [name, value] of entries) {
     if (name === 'properties' && typeof value === 'object' && value !== null) {
       for (const key of Object.keys(value)) keys.add(key);
     }

@@ -48,7 +48,6 @@ describe('a valid schedule', () => {
         { column: 'region', op: 'not', value: 'north' },
         { column: 'status', op: 'equals', value: 'closed' },
       ],
-      // biome-ignore lint/suspicious/noThenProperty: the word of the domain; never a function.
       then: { kind: 'anonymise', columns: { note: 'null', title: { constant: 'Removed' } } },
     });
     expect(rules['customer_6_years']).toMatchObject({

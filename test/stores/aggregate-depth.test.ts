@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SliceResult } from '../../domain/disposal.ts';
 import type { Plan } from '../../domain/plan.ts';
-import { guardApp } from '../../stores/postgres/guard-app.ts';
 import { connectStore } from '../../stores/postgres/connection.ts';
+import { guardApp } from '../../stores/postgres/guard-app.ts';
 import { type Governed, governedDatabase } from '../support/governed.ts';
 import { deleteAfter, scheduleText } from './small-schedule.ts';
 

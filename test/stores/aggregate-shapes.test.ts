@@ -143,7 +143,9 @@ it('rules at two stages: what is due for deletion is not reduced first, and the 
         insert into folder values (1, '2001-01-01', 'a', 'x'), (2, '2018-01-01', 'b', 'y'), (3, '2026-01-01', 'c', 'z');
         insert into sheet values (1, 1), (2, 2), (3, 3)`),
     schedule: scheduleText({
-      classes: { folder: { table: 'public.folder', references: { sheet_folder_id_fkey: 'owned' } } },
+      classes: {
+        folder: { table: 'public.folder', references: { sheet_folder_id_fkey: 'owned' } },
+      },
       rules: {
         shrink: deleteAfter('folder', 'closed_on', { then: 'reduce', to: ['closed_on', 'name'] }),
         remove: deleteAfter('folder', 'closed_on', { keep: { at_least: 'P20Y' } }),

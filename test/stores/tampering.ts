@@ -75,6 +75,8 @@ export async function refusalOf(work: PromiseLike<unknown>): Promise<string> {
 
 /** The ids of a table in ascending order. */
 export async function idsOf(sql: Sql, table: string): Promise<number[]> {
-  const rows = await sql.unsafe<{ id: number }[]>(`select id::integer as id from ${table} order by 1`);
+  const rows = await sql.unsafe<{ id: number }[]>(
+    `select id::integer as id from ${table} order by 1`,
+  );
   return rows.map(({ id }) => id);
 }

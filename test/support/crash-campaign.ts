@@ -1,6 +1,7 @@
 /** A run is worked while its worker, its connections or its database keep dying. */
 import { rmSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { type EmbeddedPostgres, startPostgres } from '../../embedded/postgres.ts';
 import type { TestDatabase } from './database.ts';
 import { type BegunRun, begin, type EstateSize, estate } from './estate.ts';
@@ -8,8 +9,8 @@ import { type Broken, brokenAtTheEnd } from './estate-checks.ts';
 import { type CutRule, type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import type { Governed } from './governed.ts';
 import { runFolder } from './run-folder.ts';
+import { type ScriptProcess, startScript } from './script-process.ts';
 import { seeded } from './seeded.ts';
-import { type SliceProcess, startSliceProcess } from './slice-process.ts';
 import type { SliceTask } from './slice-worker.ts';
 import { waitFor } from './wait.ts';
 
@@ -37,7 +38,7 @@ export async function killCampaign(size: EstateSize, kills: number): Promise<Cra
     const task = sliceTask(governed, await begin(governed));
     let killed = 0;
     while (killed < kills) {
-      const worker = startSliceProcess(task);
+      const worker = startSliceWorker(task);
       const call = chance.oneOf([...CALLS, 'disposeBatch', 'sealBatch']);
       // A lane is claimed once per slice, so there are fewer of these to wait for.
       const times = 1 + chance.integer(call === 'claimLane' ? 2 : 8);
@@ -46,7 +47,7 @@ export async function killCampaign(size: EstateSize, kills: number): Promise<Cra
       await worker.kill();
       killed += 1;
     }
-    return await report(governed, size.seed, killed, startSliceProcess(task));
+    return await report(governed, size.seed, killed, startSliceWorker(task));
   } finally {
     await governed.end();
   }
@@ -77,7 +78,7 @@ export async function cutCampaign(size: EstateSize): Promise<CrashReport> {
     const url = new URL(governed.url);
     url.host = `127.0.0.1:${proxy.port}`;
     const task = { ...sliceTask(governed, await begin(governed)), url: url.href };
-    const worker = startSliceProcess(task);
+    const worker = startSliceWorker(task);
     await worker.says('< sealBatch', 1);
     await cutAll(proxy, worker, size.seed);
     return await report(governed, size.seed, proxy.cuts(), worker);
@@ -87,7 +88,7 @@ export async function cutCampaign(size: EstateSize): Promise<CrashReport> {
   }
 }
 
-async function cutAll(proxy: FaultProxy, worker: SliceProcess, seed: number): Promise<void> {
+async function cutAll(proxy: FaultProxy, worker: ScriptProcess, seed: number): Promise<void> {
   const chance = seeded(seed);
   const left = [...ALL_CUTS];
   let over = false;
@@ -122,7 +123,7 @@ export async function databaseCampaign(
     };
     const governed = await estate({ ...size, database });
     try {
-      const worker = startSliceProcess(sliceTask(governed, await begin(governed)));
+      const worker = startSliceWorker(sliceTask(governed, await begin(governed)));
       let crashed = 0;
       for (const how of crashes) {
         if (!(await worker.says('< disposeBatch', 8))) break;
@@ -167,17 +168,23 @@ async function killBackend({ sql }: Governed): Promise<void> {
   process.kill(pid, 'SIGKILL');
 }
 
-function sliceTask(governed: Governed, { run, lanes }: BegunRun): SliceTask {
+const SLICE_WORKER = fileURLToPath(new URL('slice-worker.ts', import.meta.url));
+
+export function startSliceWorker(task: SliceTask): ScriptProcess {
+  return startScript(SLICE_WORKER, [JSON.stringify(task)]);
+}
+
+export function sliceTask(governed: Governed, { run, lanes }: BegunRun): SliceTask {
   const { url, store, keyDir } = governed;
   return { ...{ url, store, keyDir, run, lanes }, batchRecords: 20, sliceRecords: 200 };
 }
 
 /** Waits for the worker to finish by itself, then asks the database. */
-async function report(
+export async function report(
   governed: Governed,
   seed: number,
   crashes: number,
-  worker: SliceProcess,
+  worker: ScriptProcess,
 ): Promise<CrashReport> {
   const end = await worker.ended;
   const [row] = await waitFor(

@@ -3,7 +3,7 @@ import postgres, { type Sql } from 'postgres';
 import { type BegunRun, begin, estate } from './estate.ts';
 import { type Broken, brokenPromises } from './estate-checks.ts';
 import type { Governed } from './governed.ts';
-import { A_HOLD, noteWhatIsThere } from './hold-campaign.ts';
+import { A_HOLD, noteWhatIsThere } from './hold-placing.ts';
 import { waitFor } from './wait.ts';
 
 export type Sabotage = (governed: Pick<Governed, 'sql'>) => Promise<unknown>;

@@ -28,7 +28,10 @@ export function retainIn(settings: Readonly<Record<string, string>>) {
         if (typed.together !== true) process.stdout.write(text);
       });
     }
+    const endToo = () => child.kill();
+    process.once('exit', endToo);
     await once(child, 'close');
+    process.removeListener('exit', endToo);
     const code = child.exitCode;
     if (typed.together === true) process.stdout.write(`${line}\n${answer}`);
     const expected = typed.expect ?? 0;

@@ -7,7 +7,7 @@ import { createDatabaseOnce, dropDatabase } from '../../../embedded/create-datab
 import type { ManagedProcess } from '../../../embedded/managed-process.ts';
 import { FAST_SETTINGS } from '../../../embedded/postgres.ts';
 import { startRetainWorker } from '../../../embedded/retain-process.ts';
-import { removeFolder, scratchFolder } from '../../../embedded/scratch-folder.ts';
+import { keptFolder, removeFolder, scratchFolder } from '../../../embedded/scratch-folder.ts';
 import { type Stack, startStack } from '../../../embedded/stack.ts';
 import type { Bystander } from '../bystander-check.ts';
 import { plantBystanders } from '../bystanders.ts';
@@ -39,7 +39,7 @@ function serverSettings({ keep }: DemoOptions): Readonly<Record<string, string>>
 export async function openSite(options: DemoOptions): Promise<Site> {
   heading('A place to work');
   const env = readEnv();
-  const folder = scratchFolder(options.keep ? 'demo-kept' : 'demo');
+  const folder = options.keep ? keptFolder() : scratchFolder('demo');
   say('Starting PostgreSQL and Temporal.');
   const settings = serverSettings(options);
   const stack = await startStack({ env, dir: folder, onProgress: say, settings });
@@ -122,7 +122,7 @@ export async function closeSite(site: Site): Promise<void> {
 
 /** Lets everything run on, and says how to use it and how to stop it. */
 export async function keepSite(site: Site): Promise<void> {
-  const { stack, worker, settings, sql } = site;
+  const { stack, worker, settings, sql, folder } = site;
   await sql.end({ timeout: 5 });
   worker.release();
   stack.release();
@@ -130,4 +130,5 @@ export async function keepSite(site: Site): Promise<void> {
   say('  # everything is still running; in any terminal:');
   for (const [name, value] of Object.entries(settings)) say(`  export ${name}='${value}'`);
   say(`  # to stop it:  kill -INT ${pids.filter((pid) => pid !== undefined).join(' ')}`);
+  say(`  # and then:    rm -r ${folder}`);
 }

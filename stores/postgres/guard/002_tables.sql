@@ -79,7 +79,8 @@ create table if not exists retain_guard.decision (
   decided_by    text        not null check (decided_by = btrim(decided_by) and decided_by <> ''),
   decided_at    timestamptz not null default clock_timestamp(),
   foreign key (run_id, digest, requested_by) references retain_guard.plan (run_id, digest, requested_by),
-  constraint four_eyes check (decision = 'reject' or lower(decided_by) <> lower(requested_by))
+  constraint four_eyes check
+    (decision = 'reject' or lower(normalize(decided_by, nfkc)) <> lower(normalize(requested_by, nfkc)))
 );
 comment on constraint four_eyes on retain_guard.decision is
   'Who asked for a destruction never approves it, whatever the programs in front of this table believe.';
@@ -197,8 +198,17 @@ create table if not exists retain_guard.hold_key (
   record_class  text   collate "C" not null,
   key_text      text   collate "C" not null,
   hold_no       bigint not null references retain_guard.hold,
+  key_number    bigint generated always as (
+    case when key_text ~ '^(0|-?[1-9][0-9]{0,18})$' then
+      case when key_text::numeric between -9223372036854775808 and 9223372036854775807
+           then key_text::bigint end
+    end) stored,
   primary key (record_class, key_text, hold_no)
 );
+comment on column retain_guard.hold_key.key_number is
+  'The key as PostgreSQL writes a whole number of at most 64 bits; null exactly when it is no such text.';
+create index if not exists hold_key_by_number on retain_guard.hold_key (record_class, key_number, hold_no)
+  where key_number is not null;
 create index if not exists hold_key_by_hold on retain_guard.hold_key (hold_no);
 
 create table if not exists retain_guard.hold_subject (

@@ -2,7 +2,7 @@
 set local role retain_guard_owner;
 
 -- SHA-256 over everything that could change what destroying a row of `p_tables` touches: columns,
--- constraints of and *onto* the tables, user triggers, rules, row security and partitions. Two calls
+-- constraints of and *onto* the tables, user triggers with their text, rules, row security and partitions. Two calls
 -- give the same value exactly when none of that changed. Incoming foreign keys are found through the
 -- referential triggers they leave on the table, which are indexed; pg_constraint is not, that way round.
 -- In PL/pgSQL because every batch asks: a session plans the query once, which takes five times as long as
@@ -25,7 +25,8 @@ begin
     ),
     facts(kind, fact) as (
       select 1, format('%s %s %s %s %s %s', c.oid::regclass, c.relkind, c.relrowsecurity,
-                       c.relforcerowsecurity, c.relhasrules, c.relispartition)
+                       c.relforcerowsecurity, c.relispartition,
+                       array(select w.rulename from pg_rewrite w where w.ev_class = c.oid order by 1))
         from pg_class c join tree using (oid)
       union all
       select 2, format('%s %s %s %s %s %s %s %s', a.attrelid::regclass, a.attnum, a.attname,
@@ -41,9 +42,9 @@ begin
          and (c.conrelid in (select oid from tree)
               or c.oid in (select g.tgconstraint from pg_trigger g join tree on tree.oid = g.tgrelid))
       union all
-      select 4, format('%s %s %s %s %s', g.tgrelid::regclass, g.tgname, g.tgenabled, g.tgtype,
-                       g.tgfoid::regprocedure)
-        from pg_trigger g join tree on tree.oid = g.tgrelid
+      select 4, format('%s %s %s %s %s %s', g.tgrelid::regclass, g.tgname, g.tgenabled, g.tgtype,
+                       g.tgfoid::regprocedure, encode(sha256(convert_to(f.prosrc, 'UTF8')), 'hex'))
+        from pg_trigger g join tree on tree.oid = g.tgrelid join pg_proc f on f.oid = g.tgfoid
        where not g.tgisinternal and g.tgparentid = 0
     )
   select encode(sha256(convert_to(string_agg(fact, e'\n' order by kind, fact collate "C"), 'UTF8')), 'hex')

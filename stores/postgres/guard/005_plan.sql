@@ -75,7 +75,8 @@ begin
   if p_decision = 'approve' and the_plan.expires_at <= clock_timestamp() then
     perform retain_guard.refuse('PLAN_EXPIRED', 'The plan has expired. Make a new one.');
   end if;
-  if p_decision = 'approve' and lower(p_decided_by) = lower(the_plan.requested_by) then
+  if p_decision = 'approve'
+     and lower(normalize(p_decided_by, nfkc)) = lower(normalize(the_plan.requested_by, nfkc)) then
     perform retain_guard.refuse('APPROVAL_SAME_PERSON', 'Who requested a plan cannot approve it.');
   end if;
   insert into retain_guard.decision (run_id, digest, requested_by, decision, decided_by)

@@ -32,6 +32,7 @@ as $$
 declare
   the_plan  retain_guard.plan;
   statements_text text;
+  plan_doc  jsonb;
   step_doc  jsonb;
   table_name text;
   steady    text;
@@ -48,7 +49,12 @@ begin
     perform retain_guard.refuse('PLAN_EXPIRED', 'The plan has expired. Make a new one.');
   end if;
 
-  step_doc := the_plan.document::jsonb #> array['steps', (p_step - 1)::text];
+  -- What was approved is the document; the columns beside it are copies to look things up by.
+  plan_doc := the_plan.document::jsonb;
+  if (plan_doc ->> 'expiresAt')::timestamptz <= clock_timestamp() then
+    perform retain_guard.refuse('PLAN_EXPIRED', 'The plan has expired. Make a new one.');
+  end if;
+  step_doc := plan_doc #> array['steps', (p_step - 1)::text];
   select s.statements into statements_text from retain_guard.step s where s.run_id = p_run and s.step_no = p_step;
   if encode(sha256(convert_to(the_plan.document, 'UTF8')), 'hex') <> substr(the_plan.digest, 8)
      or encode(sha256(convert_to(statements_text, 'UTF8')), 'hex')
@@ -69,8 +75,8 @@ begin
     perform retain_guard.refuse('SCHEMA_DRIFT', 'The tables of this step have changed since the plan. Make a new plan.');
   end if;
   return step_doc || jsonb_build_object('statements', statements_text::jsonb,
-                                        't0', the_plan.t0::text, 'holdVersion', the_plan.hold_version,
-                                        'scheduleVersion', the_plan.document::jsonb #> '{schedule,version}');
+                                        't0', plan_doc -> 't0', 'holdVersion', plan_doc -> 'holdVersion',
+                                        'scheduleVersion', plan_doc #> '{schedule,version}');
 end
 $$;
 
@@ -96,6 +102,7 @@ set search_path = pg_catalog, pg_temp
 set lock_timeout = '2s'
 set datestyle = 'ISO, YMD'
 set timezone = 'UTC'
+set row_security = off
 set bytea_output = 'hex'
 set extra_float_digits = 1
 set jit = off
@@ -160,8 +167,9 @@ begin
   bound_values := array(select jsonb_array_elements_text(sql -> 'values'));
   plan_holds := (step_doc ->> 'holdVersion')::bigint;
   txid := pg_current_xact_id()::text;
-  if txid::bigint - (step_doc ->> 't0')::bigint > 1000000000 then
-    perform retain_guard.refuse('PLAN_STALE', 'The plan is too many transactions old. Make a new one.');
+  -- A mark ahead of this server's transactions comes from another one (a restore): it marks nothing here.
+  if txid::bigint - (step_doc ->> 't0')::bigint not between 0 and 1000000000 then
+    perform retain_guard.refuse('PLAN_STALE', 'The plan does not belong to this history of the database. Make a new one.');
   end if;
   young := age((step_doc ->> 't0')::xid8::xid);
   executed_at := clock_timestamp();

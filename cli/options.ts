@@ -1,0 +1,65 @@
+/** The options of the commands, as commander hands them over. */
+import type { CommonOptions } from './shell.ts';
+
+export interface PlaceOptions extends CommonOptions {
+  readonly as?: string;
+  readonly matter: string;
+  readonly openMatter?: string;
+  readonly key?: string[];
+  readonly subject?: string[];
+  readonly reason: string;
+  readonly because: string;
+  readonly review: string;
+}
+
+export interface SearchOptions extends CommonOptions {
+  readonly store?: string;
+  readonly class?: string;
+  readonly rule?: string;
+  readonly run?: string;
+  readonly since?: string;
+  readonly until?: string;
+  readonly action?: 'delete' | 'anonymise' | 'reduce';
+  readonly limit: string;
+  readonly cursor?: string;
+  readonly format?: 'table' | 'json' | 'csv';
+}
+
+export interface PlanOptions extends CommonOptions {
+  readonly as?: string;
+  readonly store?: string;
+  readonly asOf?: string;
+  readonly rule?: string[];
+  readonly lanes?: string;
+}
+
+export interface DecideOptions extends CommonOptions {
+  readonly as?: string;
+  readonly confirm?: string;
+  readonly yes?: boolean;
+}
+
+export interface ControlOptions extends CommonOptions {
+  readonly as?: string;
+  readonly because: string;
+}
+
+export interface InstallOptions extends CommonOptions {
+  readonly as?: string;
+  readonly allowShorter?: string[];
+}
+
+export interface WhenOptions extends CommonOptions {
+  readonly trigger: string;
+  readonly file?: string;
+}
+
+export interface StoreOptions extends CommonOptions {
+  readonly file?: string;
+  readonly yes?: boolean;
+}
+
+export interface WorkerOptions extends CommonOptions {
+  readonly queue: 'both' | 'orchestrate' | 'dispose';
+  readonly slots: string;
+}
