@@ -12,6 +12,7 @@ import { scheduleCommands } from './commands/schedule.ts';
 import { storeCommands } from './commands/store.ts';
 import { workerCommands } from './commands/worker.ts';
 import type { Run } from './run-command.ts';
+import type { Terminal } from './shell.ts';
 
 const PARTS = [
   scheduleCommands,
@@ -26,7 +27,7 @@ const PARTS = [
   dbCommands,
 ];
 
-export function makeProgram(run: Run): Command {
+export function makeProgram(run: Run, terminal: Terminal = process): Command {
   const program = new Command('retain')
     .description(
       "Enforces an organisation's retention schedule: what is due goes, under legal holds, with proof.",
@@ -36,13 +37,17 @@ export function makeProgram(run: Run): Command {
     .helpCommand(false)
     .enablePositionalOptions();
   for (const part of PARTS) part(program, run);
-  helpCommand(program);
-  quiet(program);
+  helpCommand(program, terminal);
+  speakTo(program, terminal);
   return program;
 }
 
 /** Errors are printed in one place and in one form, so commander throws them and prints none. */
-function quiet(command: Command): void {
-  command.exitOverride().configureOutput({ outputError: () => undefined });
-  for (const child of command.commands) quiet(child);
+function speakTo(command: Command, terminal: Terminal): void {
+  command.exitOverride().configureOutput({
+    writeOut: (text) => void terminal.stdout.write(text),
+    writeErr: (text) => void terminal.stderr.write(text),
+    outputError: () => undefined,
+  });
+  for (const child of command.commands) speakTo(child, terminal);
 }

@@ -1,6 +1,6 @@
 /** Between commander and the actions: makes the shell, keeps the exit code. */
 import type { Command } from 'commander';
-import { type CommonOptions, makeShell, type Shell } from './shell.ts';
+import { type CommonOptions, makeShell, type Shell, type Terminal } from './shell.ts';
 
 /** Runs an action; what it resolves to is the exit code, nothing meaning 0. */
 export type Run = (
@@ -8,8 +8,8 @@ export type Run = (
   work: (shell: Shell) => Promise<number | undefined>,
 ) => Promise<void>;
 
-export function runner(onEnd: (exitCode: number) => void): Run {
-  return async (options, work) => onEnd((await work(await makeShell(options))) ?? 0);
+export function runner(terminal: Terminal, onEnd: (exitCode: number) => void): Run {
+  return async (options, work) => onEnd((await work(await makeShell(options, terminal))) ?? 0);
 }
 
 /** Flags that every command takes. */

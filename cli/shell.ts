@@ -3,7 +3,7 @@ import { userInfo } from 'node:os';
 import { createInterface } from 'node:readline/promises';
 import type { OpenRetain } from '../app/open-retain.ts';
 import type { TemporalLink } from '../app/temporal-client.ts';
-import type { Env } from '../config/env.ts';
+import type { Env, EnvSource } from '../config/env.ts';
 import { RetentionError } from '../domain/errors.ts';
 import { makePaint, type Paint, wantsColour } from './output/paint.ts';
 
@@ -13,7 +13,17 @@ export interface CommonOptions {
   readonly debug?: boolean;
 }
 
+/** What surrounds the program: a terminal and an environment, or those of a test. */
+export interface Terminal {
+  readonly stdin: NodeJS.ReadableStream & { readonly isTTY?: boolean };
+  readonly stdout: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  readonly stderr: NodeJS.WritableStream & { readonly isTTY?: boolean };
+  /** Of this process when missing. */
+  readonly environment?: EnvSource;
+}
+
 export interface Shell {
+  readonly terminal: Terminal;
   readonly json: boolean;
   /** A person sees what is printed, and can be asked. */
   readonly interactive: boolean;
@@ -31,14 +41,15 @@ export interface Shell {
 /** Changes of meaning get another number; new fields do not. */
 const SCHEMA_VERSION = 1;
 
-export async function makeShell(options: CommonOptions): Promise<Shell> {
+export async function makeShell(options: CommonOptions, terminal: Terminal): Promise<Shell> {
   const json = options.json === true;
-  const { stdin, stdout, stderr } = process;
+  const { stdin, stdout, stderr } = terminal;
   const interactive = !json && stdin.isTTY === true && stderr.isTTY === true;
   return {
+    terminal,
     json,
     interactive,
-    paint: makePaint(!json && wantsColour(await anyVariable(), stdout.isTTY === true)),
+    paint: makePaint(!json && wantsColour(await anyVariable(terminal), stdout.isTTY === true)),
     print: (...lines) => void stdout.write(`${lines.join('\n')}\n`),
     note: (...lines) => {
       if (!json) stderr.write(`${lines.join('\n')}\n`);
@@ -59,15 +70,15 @@ export async function makeShell(options: CommonOptions): Promise<Shell> {
 }
 
 /** The environment, checked. */
-export async function environment(): Promise<Env> {
+export async function environment({ terminal }: Pick<Shell, 'terminal'>): Promise<Env> {
   const { readEnv } = await import('../config/env.ts');
-  return readEnv();
+  return readEnv(terminal.environment);
 }
 
 /** Colours must not fail because a setting of something else is wrong. */
-async function anyVariable(): Promise<(name: string) => string | undefined> {
+async function anyVariable(terminal: Terminal): Promise<(name: string) => string | undefined> {
   try {
-    return (await environment()).variable;
+    return (await environment({ terminal })).variable;
   } catch {
     return () => undefined;
   }
@@ -75,11 +86,12 @@ async function anyVariable(): Promise<(name: string) => string | undefined> {
 
 /** Runs `work` with the databases open, and closes them. */
 export async function withRetain<T>(
+  shell: Shell,
   work: (retain: OpenRetain) => Promise<T>,
   options: { readonly migrate: boolean } = { migrate: false },
 ): Promise<T> {
   const { openRetain } = await import('../app/open-retain.ts');
-  const retain = await openRetain(await environment(), options);
+  const retain = await openRetain(await environment(shell), options);
   try {
     return await work(retain);
   } finally {
@@ -88,8 +100,11 @@ export async function withRetain<T>(
 }
 
 /** Runs `work` with a connection to Temporal, or throws `TEMPORAL_UNAVAILABLE` before anything else. */
-export async function withTemporal<T>(work: (link: TemporalLink) => Promise<T>): Promise<T> {
-  const link = await openTemporal();
+export async function withTemporal<T>(
+  shell: Shell,
+  work: (link: TemporalLink) => Promise<T>,
+): Promise<T> {
+  const link = await openTemporal(shell);
   try {
     return await work(link);
   } finally {
@@ -97,10 +112,10 @@ export async function withTemporal<T>(work: (link: TemporalLink) => Promise<T>):
   }
 }
 
-export async function openTemporal(): Promise<TemporalLink> {
+export async function openTemporal({ terminal }: Shell): Promise<TemporalLink> {
   const { temporalConnectConfig } = await import('../config/env.ts');
   const { connectTemporal } = await import('../app/temporal-client.ts');
-  const { connectionOptions, namespace } = temporalConnectConfig();
+  const { connectionOptions, namespace } = temporalConnectConfig(terminal.environment);
   return connectTemporal({ connectionOptions, namespace });
 }
 

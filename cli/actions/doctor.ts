@@ -4,7 +4,9 @@ import { table } from '../output/table.ts';
 import { environment, type Shell, withTemporal } from '../shell.ts';
 
 export async function doctor(shell: Shell): Promise<number> {
-  const checks = await examine(await environment(), () => withTemporal(async () => undefined));
+  const checks = await examine(await environment(shell), () =>
+    withTemporal(shell, async () => undefined),
+  );
   const bad = checks.some(({ state }) => state === 'error');
   if (shell.json) shell.data({ ok: !bad, checks });
   else shell.print(...checkLines(checks));

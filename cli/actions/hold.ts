@@ -18,7 +18,7 @@ export function place(shell: Shell, options: PlaceOptions): Promise<number> {
     subjects: (options.subject ?? []).map(namedSubject),
     ...(options.openMatter !== undefined && { openMatterTitle: options.openMatter }),
   };
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const receipts = await placeHold(retain, request);
     const [first] = receipts;
     if (shell.json) {
@@ -33,7 +33,7 @@ export function place(shell: Shell, options: PlaceOptions): Promise<number> {
 }
 
 export function list(shell: Shell, options: { readonly matter?: string }): Promise<number> {
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const holds = await listHolds(retain, options.matter);
     const { schedule } = await scheduleInForce(retain);
     if (shell.json) shell.data({ holds: holds.map(asData) });
@@ -61,7 +61,7 @@ function asData(hold: Awaited<ReturnType<typeof listHolds>>[number]): Record<str
 }
 
 export function receipt(shell: Shell, id: string): Promise<number> {
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const found = await receiptOf(retain, id);
     if (shell.json) shell.data({ ...found });
     else shell.print(...receiptLines(found));
@@ -74,7 +74,7 @@ export function release(
   id: string,
   options: { readonly as?: string; readonly because: string },
 ): Promise<number> {
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const asked = { actor: actor(options), because: options.because };
     const { hold, matter, releasedAt, zone } = await releaseHold(retain, id, asked);
     if (shell.json) shell.data({ hold, matter, releasedAt, releasedBy: asked.actor });
@@ -93,7 +93,7 @@ export function openMatterNamed(
   matter: string,
   options: { readonly as?: string; readonly title: string },
 ): Promise<number> {
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     await openMatter(retain, { matter, title: options.title, actor: actor(options) });
     if (shell.json) shell.data({ matter });
     else shell.print(`Matter ${matter} is open. Next: retain hold place --matter ${matter} ...`);
@@ -102,7 +102,7 @@ export function openMatterNamed(
 }
 
 export function matters(shell: Shell): Promise<number> {
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const found = await listMatters(retain);
     const { schedule } = await scheduleInForce(retain);
     if (shell.json) {

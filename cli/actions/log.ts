@@ -7,13 +7,13 @@ import { type Shell, withRetain } from '../shell.ts';
 
 export function search(shell: Shell, options: SearchOptions): Promise<number> {
   const query = logQuery(options);
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const page = await searchLog(retain, query);
     const { batches, nextCursor, store, zone } = page;
     if (shell.json) {
       shell.data({ store, batches, nextCursor: nextCursor ?? null });
     } else if (options.format === 'csv') {
-      process.stdout.write(logCsv(batches));
+      shell.terminal.stdout.write(logCsv(batches));
     } else if (batches.length === 0) {
       shell.note('Nothing in the log fits.');
     } else {
@@ -40,7 +40,7 @@ function logQuery(options: SearchOptions): LogQuery {
 }
 
 export function lookup(shell: Shell, recordClass: string, key: readonly string[]): Promise<number> {
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const found = await lookupInLog(retain, recordClass, key);
     if (shell.json) shell.data({ ...found, found: found.entries.length > 0 });
     else shell.print(...lookupLines(found));

@@ -9,7 +9,7 @@ export function explain(
   recordClass: string,
   key: readonly string[],
 ): Promise<number> {
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const explanation = await explainRecord(retain, recordClass, key);
     const zone = (await scheduleInForce(retain)).schedule.timezone;
     if (shell.json) shell.data({ ...explanation, key });

@@ -18,7 +18,7 @@ export function approve(shell: Shell, id: string, options: DecideOptions): Promi
     );
   }
   const who = actor(options);
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const entry = await runNamed(retain, id);
     const shown = await showRun(retain, entry);
     if (totalDestroys(shown.document.steps) === 0) {
@@ -28,7 +28,7 @@ export function approve(shell: Shell, id: string, options: DecideOptions): Promi
       );
     }
     const digest = options.confirm ?? (await confirmedByHand(shell, shown));
-    const { decidedAt } = await withTemporal(({ client }) =>
+    const { decidedAt } = await withTemporal(shell, ({ client }) =>
       decideRun(retain, client, entry, 'approve', { actor: who, digest }),
     );
     if (shell.json)
@@ -69,10 +69,10 @@ async function confirmedByHand(shell: Shell, shown: ShownRun): Promise<string> {
 
 export function rejectPlan(shell: Shell, id: string, options: DecideOptions): Promise<number> {
   const who = actor(options);
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const entry = await runNamed(retain, id);
     const asked = { actor: who, digest: entry.digest };
-    const { decidedAt } = await withTemporal(({ client }) =>
+    const { decidedAt } = await withTemporal(shell, ({ client }) =>
       decideRun(retain, client, entry, 'reject', asked),
     );
     if (shell.json) shell.data({ run: entry.runId, decision: 'reject', decidedBy: who, decidedAt });
@@ -87,9 +87,11 @@ export async function applyPlan(
   options: { readonly as?: string; readonly watch?: boolean },
 ): Promise<number> {
   const who = actor(options);
-  const run = await withRetain(async (retain) => {
+  const run = await withRetain(shell, async (retain) => {
     const entry = await runNamed(retain, id);
-    const { steps } = await withTemporal(({ client }) => applyRun(retain, client, entry, who));
+    const { steps } = await withTemporal(shell, ({ client }) =>
+      applyRun(retain, client, entry, who),
+    );
     const short = entry.runId.slice(0, 4);
     if (options.watch === true) shell.note(`Run ${short} has begun: ${steps} steps.`);
     else if (shell.json) shell.data({ run: entry.runId, openedBy: who, steps });
@@ -112,11 +114,11 @@ export function steer(
   options: ControlOptions,
 ): Promise<number> {
   const who = actor(options);
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const entry = await runNamed(retain, id);
     let link: TemporalLink | undefined;
     const connect = async () => {
-      link = await openTemporal();
+      link = await openTemporal(shell);
       return link.client;
     };
     try {

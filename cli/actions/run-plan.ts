@@ -16,8 +16,8 @@ import { actor, type Shell, withRetain, withTemporal } from '../shell.ts';
 /** Temporal is asked first: when it is down nothing is planned. */
 export function plan(shell: Shell, options: PlanOptions): Promise<number> {
   const request = planRequest(shell, options);
-  return withTemporal(({ client }) =>
-    withRetain(async (retain) => {
+  return withTemporal(shell, ({ client }) =>
+    withRetain(shell, async (retain) => {
       const { document, digest, entry, destroys } = await planAndStart(retain, client, request);
       if (shell.json) {
         shell.data({
@@ -57,7 +57,7 @@ function planRequest(shell: Shell, options: PlanOptions): PlanRequest {
 }
 
 export function list(shell: Shell, options: { readonly limit: string }): Promise<number> {
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const runs = await listRuns(retain, wholeNumber('--limit', options.limit));
     if (shell.json) {
       shell.data({ runs });
@@ -85,7 +85,7 @@ export function show(
   id: string,
   options: { readonly sql?: boolean },
 ): Promise<number> {
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const entry = await runNamed(retain, id);
     if (options.sql === true) {
       const steps = await runStatements(retain, entry);

@@ -19,7 +19,7 @@ interface Display {
 
 export function watch(shell: Shell, id: string): Promise<number> {
   return follow(shell, id, (run) =>
-    !shell.json && process.stdout.isTTY === true ? bars(run) : plain(shell, run),
+    !shell.json && shell.terminal.stdout.isTTY === true ? bars(shell, run) : plain(shell, run),
   );
 }
 
@@ -28,7 +28,7 @@ export function wait(shell: Shell, id: string): Promise<number> {
 }
 
 function follow(shell: Shell, id: string, display: (watch: RunWatch) => Display): Promise<number> {
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const entry = await runNamed(retain, id);
     return watchRun(retain, entry, async (watching) => {
       const run = await untilEnd(watching, display(watching));
@@ -71,7 +71,7 @@ const stepsOf = (run: WatchedRun) =>
   }));
 
 /** Redraws its lines in place; holds are printed above them, to stay. */
-function bars({ document }: RunWatch): Display {
+function bars(shell: Shell, { document }: RunWatch): Display {
   const timer = stepTimer();
   let drawn = 0;
   return {
@@ -82,7 +82,7 @@ function bars({ document }: RunWatch): Display {
       if (run.status !== 'running') lines.push(`  ${run.status}`);
       const events = holds.map((hold) => holdLine(hold, document.timezone));
       const up = drawn === 0 ? '' : `\u001b[${drawn}A\u001b[0J`;
-      process.stdout.write(`${up}${[...events, ...lines].join('\n')}\n`);
+      shell.terminal.stdout.write(`${up}${[...events, ...lines].join('\n')}\n`);
       drawn = lines.length;
     },
   };

@@ -25,7 +25,7 @@ export async function validate(
 ): Promise<number> {
   const text = await scheduleText(file);
   const offline = options.offline === true;
-  const stores = offline ? { urlOf: () => '' } : storesOf(await environment());
+  const stores = offline ? { urlOf: () => '' } : storesOf(await environment(shell));
   const { findings, schedule, storesChecked } = await validateSchedule(stores, text, file, {
     offline,
   });
@@ -68,7 +68,7 @@ export async function install(
   options: InstallOptions,
 ): Promise<number> {
   const text = await scheduleText(file);
-  const retain = await openForInstall();
+  const retain = await openForInstall(shell);
   try {
     const installed = await installSchedule(retain, {
       ...{ text, fileName: file, actor: actor(options) },
@@ -99,8 +99,8 @@ function printRefused(shell: Shell, file: string, findings: readonly ScheduleFin
 }
 
 /** The first installation also sets the control database up. */
-async function openForInstall() {
-  const env = await environment();
+async function openForInstall(shell: Shell) {
+  const env = await environment(shell);
   try {
     return await openRetain(env, { migrate: false });
   } catch (error) {
@@ -112,7 +112,7 @@ async function openForInstall() {
 }
 
 export function show(shell: Shell, options: { readonly version?: string }): Promise<number> {
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const found =
       options.version === undefined
         ? await scheduleInForce(retain)
@@ -132,7 +132,7 @@ export function show(shell: Shell, options: { readonly version?: string }): Prom
 }
 
 export function history(shell: Shell): Promise<number> {
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const { schedule } = await scheduleInForce(retain);
     const versions = await retain.control.scheduleVersions();
     if (shell.json) {
@@ -159,7 +159,7 @@ export function history(shell: Shell): Promise<number> {
 export async function when(shell: Shell, rule: string, options: WhenOptions): Promise<number> {
   const schedule =
     options.file === undefined
-      ? await withRetain(async (retain) => (await scheduleInForce(retain)).schedule)
+      ? await withRetain(shell, async (retain) => (await scheduleInForce(retain)).schedule)
       : await scheduleFromFile(shell, options.file);
   const answer = scheduleWhen(schedule, rule, options.trigger);
   // Exactly these five fields, for scripts that compare dates.

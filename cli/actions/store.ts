@@ -20,6 +20,7 @@ function forStores(
   work: Work,
 ): Promise<void> {
   return withRetain(
+    shell,
     async (retain) => {
       const schedule = await scheduleFor(shell, retain, options);
       const stores =
@@ -133,10 +134,10 @@ export async function script(
 }
 
 export async function list(shell: Shell, options: StoreOptions): Promise<number> {
-  const env = await environment();
+  const env = await environment(shell);
   const schedule =
     options.file === undefined
-      ? await withRetain(async (retain) => (await scheduleInForce(retain)).schedule)
+      ? await withRetain(shell, async (retain) => (await scheduleInForce(retain)).schedule)
       : await scheduleFromFile(shell, options.file);
   const stores = Object.values(schedule.stores).map(
     ({ id, kind, connectionEnv, backupsKeptFor }) => ({

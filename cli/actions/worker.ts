@@ -8,8 +8,8 @@ import type { WorkerOptions } from '../options.ts';
 import { environment, type Shell, withRetain, withTemporal } from '../shell.ts';
 
 /** Serves until a signal. The log goes to standard output as JSON lines. */
-export async function work(options: WorkerOptions): Promise<number> {
-  const env = await environment();
+export async function work(shell: Shell, options: WorkerOptions): Promise<number> {
+  const env = await environment(shell);
   const slots = wholeNumber('--slots', options.slots);
   if (options.queue !== 'orchestrate' && env.keyDir === undefined) {
     throw new RetentionError(
@@ -20,7 +20,7 @@ export async function work(options: WorkerOptions): Promise<number> {
   }
   const { queue: queues } = options;
   const logger = createLogger(env.logLevel);
-  return withRetain(async (retain) => {
+  return withRetain(shell, async (retain) => {
     const activities = workerActivities(retain, { queues, slots, logger });
     try {
       await serve({ ...activities, queues, slots, logger, dir: '.retain' });
@@ -32,8 +32,8 @@ export async function work(options: WorkerOptions): Promise<number> {
 }
 
 export async function health(shell: Shell): Promise<number> {
-  await withRetain((retain) => retain.control.latestSchedule());
-  await withTemporal(async () => undefined);
+  await withRetain(shell, (retain) => retain.control.latestSchedule());
+  await withTemporal(shell, async () => undefined);
   if (shell.json) shell.data({ healthy: true });
   else shell.print('The control database and Temporal answer.');
   return EXIT.ok;

@@ -9,6 +9,7 @@ export function dbCommands(program: Command, run: Run): void {
     .action((options: CommonOptions) =>
       run(options, (shell) =>
         withRetain(
+          shell,
           async () => {
             shell.note('The control database is up to date.');
             return 0;

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { RetentionError } from '../../domain/errors.ts';
 import { EXIT_MEANINGS } from '../exit-codes.ts';
 import { pairs } from '../output/table.ts';
+import type { Terminal } from '../shell.ts';
 
 const ENVIRONMENT: readonly (readonly [string, string])[] = [
   ['DATABASE_URL', 'the control database: postgres://user:password@host:5432/database'],
@@ -14,12 +15,12 @@ const ENVIRONMENT: readonly (readonly [string, string])[] = [
 ];
 
 /** `retain help`, `retain help run plan`, and topics that are no commands. */
-export function helpCommand(program: Command): void {
+export function helpCommand(program: Command, { stdout }: Terminal): void {
   program
     .command('help [topic...]')
     .description('help for a command, or for exit-codes or environment')
     .action((topic: string[]) => {
-      process.stdout.write(`${helpText(program, topic)}\n`);
+      stdout.write(`${helpText(program, topic)}\n`);
     });
 }
 

@@ -13,7 +13,9 @@ export function workerCommands(program: Command, run: Run): void {
         .default('both'),
     )
     .option('--slots <n>', 'slices at the same time', '2')
-    .action((options: WorkerOptions) => run(options, async () => (await actions()).work(options)));
+    .action((options: WorkerOptions) =>
+      run(options, async (shell) => (await actions()).work(shell, options)),
+    );
 
   common(worker.command('health'))
     .description('does what a worker needs answer? for health checks')

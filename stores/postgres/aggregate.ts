@@ -9,6 +9,7 @@ import type {
   CatalogueForeignKey,
   CatalogueTable,
 } from './catalogue.ts';
+import { quoteIdentifier } from './identifier.ts';
 
 /** One foreign key walked from the referenced table down to the referencing one. */
 export interface Edge {
@@ -118,7 +119,10 @@ export function resolveAggregate(
   }
 
   const tree = walkReferences(recordClass, root, catalogue, at, problem);
-  if (findings.some((finding) => finding.severity === 'error')) return { findings };
+  // A missing index is no reason to keep quiet about what is wrong with the rules.
+  if (findings.some(({ severity, code }) => severity === 'error' && code !== 'INDEX_MISSING')) {
+    return { findings };
+  }
   for (const table of [root, ...[...tree.owned, ...tree.detached].map((part) => part.table)]) {
     if (table.triggers.length === 0) continue;
     findings.push({
@@ -342,11 +346,12 @@ function checkReference(
       [...index.columns.slice(0, edge.childColumns.length)].sort().join('\0') === leading,
   );
   if (!indexed) {
-    const columns = edge.childColumns.map((name) => `"${name.replaceAll('"', '""')}"`).join(', ');
+    const columns = edge.childColumns.map(quoteIdentifier).join(', ');
+    const concurrently = edge.child.kind === 'partitioned' ? '' : 'CONCURRENTLY ';
     problem(
       where,
       'INDEX_MISSING',
-      `${child} has no index on (${edge.childColumns.join(', ')}), so every deletion would scan it; run: CREATE INDEX CONCURRENTLY ON ${edge.child.sql} (${columns});`,
+      `${child} has no index on (${edge.childColumns.join(', ')}), so every deletion would scan it; run: CREATE INDEX ${concurrently}ON ${edge.child.sql} (${columns});`,
     );
   }
 }

@@ -21,6 +21,7 @@ const TABLES = [
   'hold_key',
   'hold_subject',
   'hold_state',
+  'key_epoch',
 ];
 
 const READS: Readonly<Record<string, readonly string[]>> = {
@@ -47,6 +48,7 @@ const READS: Readonly<Record<string, readonly string[]>> = {
     'batch_sealed',
     'matter',
     'hold',
+    'key_epoch',
   ],
 };
 
@@ -65,7 +67,7 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
     'release_hold',
     'find_ref',
   ],
-  retain_worker: ['claim_lane', 'dispose_batch', 'seal_batch'],
+  retain_worker: ['claim_lane', 'dispose_batch', 'seal_batch', 'register_epoch'],
   retain_auditor: ['find_ref'],
 };
 

@@ -218,20 +218,30 @@ function aggregateStatements(model: StepModel): StepStatements {
   };
 }
 
+/**
+ * The cursor is read before anything is locked: a row that was re-dated while its lock was waited for
+ * would otherwise carry it past records that nobody has looked at. Such a row counts as gone.
+ */
 function pickRange(model: StepModel, values: Values): string {
   const cursor = rangeCursor(model);
+  const { root } = model.aggregate;
   return [
-    `with locked as materialized (`,
+    `with range as materialized (`,
     `  select r.ctid as row_id, r.tableoid as rel_id, ${cursor.select}`,
-    `    from ${model.aggregate.root.sql} r`,
+    `    from ${root.sql} r`,
     `   where ${rootTest(model, values)}`,
     `     and ${cursor.after}`,
     `   order by ${cursor.order}`,
     `   limit $3`,
+    `), locked as materialized (`,
+    `  select r.ctid as row_id, r.tableoid as rel_id`,
+    `    from ${root.sql} r`,
+    `   where r.ctid = any (array(select g.row_id from range g))`,
+    `     and (r.tableoid, r.ctid) in (select g.rel_id, g.row_id from range g)`,
     `     for update of r`,
     `)`,
-    `select (select count(*) from locked)::integer,`,
-    `       (select ${cursor.asText('l')} from locked l order by ${cursor.descending} limit 1),`,
+    `select (select count(*) from range)::integer,`,
+    `       (select ${cursor.asText('g')} from range g order by ${cursor.descending} limit 1),`,
     `       (select array_agg(row_id order by rel_id, row_id) from locked),`,
     `       (select array_agg(rel_id order by rel_id, row_id) from locked)`,
   ].join('\n');

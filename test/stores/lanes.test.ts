@@ -139,7 +139,10 @@ describe.each(['card', 'folder'])('the lane of a %s', (table) => {
   it('random sizes and lanes: each record once, in one lane, and every lane has its share', {
     timeout: 120_000,
   }, async () => {
-    const cases = fc.tuple(fc.integer({ min: 20_000, max: 21_000 }), fc.integer({ min: 1, max: 5 }));
+    const cases = fc.tuple(
+      fc.integer({ min: 20_000, max: 21_000 }),
+      fc.integer({ min: 1, max: 5 }),
+    );
     await fc.assert(
       fc.asyncProperty(cases, async ([rows, lanes]) => {
         const plan = await opened(table, rows, lanes);
@@ -215,7 +218,12 @@ describe('no destruction without proof', () => {
     expect(await books(plan, 'card')).toMatchObject({ left: 62, logged: 40, staged: 4 });
     expect(await refusalOf(governed.close(plan))).toBe('UNSEALED_BACKLOG');
     expect((await slice(plan, governed.guard)).outcome).toBe('finished');
-    expect(await books(plan, 'card')).toMatchObject({ left: 2, refs: 100, recovered: 4, staged: 0 });
+    expect(await books(plan, 'card')).toMatchObject({
+      left: 2,
+      refs: 100,
+      recovered: 4,
+      staged: 0,
+    });
   });
 
   it('an old unsealed batch stops its lane, alone', async () => {

@@ -55,6 +55,14 @@ async function planned(shape: Shape): Promise<Plan> {
   return governed.plan({ rules: [`${shape}_rule`] });
 }
 
+const someoneWaits = () =>
+  waitFor(
+    async () =>
+      (await governed.sql`select from pg_locks where not granted and locktype = 'transactionid'`)
+        .length > 0,
+    { what: 'the batch to wait for the row', everyMs: 5 },
+  );
+
 async function carriedOut(plan: Plan): Promise<BatchCounts | undefined> {
   const [result] = await governed.carryOut(plan);
   return result?.totals;
@@ -178,3 +186,26 @@ describe.each(SHAPES)('a %s that somebody is changing while the batch runs', (sh
     expect(row?.['day']).toBe(closedOn);
   });
 });
+
+it.each(SHAPES)(
+  'a %s that is re-dated under the hands of a batch does not make its lane skip others',
+  async (shape) => {
+    await governed.sql.unsafe(`delete from sheet; delete from ${shape};
+    insert into ${shape} select n, date '${OLD}' + n from generate_series(1, 40) n`);
+    const plan = await governed.plan({ rules: [`${shape}_rule`] });
+    await governed.approve(plan);
+    await governed.open(plan);
+    const lane = { run: plan.document.run, step: 1, lane: 1 };
+    const { fence } = await governed.guard.claimLane(lane);
+    let batch: Promise<unknown> | undefined;
+    await other.begin(async (tx) => {
+      await tx`update ${tx(shape)} set closed_on = closed_on + 30 where id = 3`;
+      batch = governed.guard.disposeBatch(lane, fence, 5);
+      batch.catch(() => undefined);
+      await someoneWaits();
+    });
+    await batch;
+    await governed.workLane(plan, 1, 1);
+    expect(await idsOf(governed.sql, shape)).toEqual([3]);
+  },
+);

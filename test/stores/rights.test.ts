@@ -22,6 +22,7 @@ const GUARD_TABLES = [
   'run',
   'planned',
   'installation',
+  'key_epoch',
 ];
 
 let governed: Governed;
@@ -119,7 +120,7 @@ describe('a stolen worker credential', () => {
 
 describe('which functions a role may call', () => {
   const MAY: Readonly<Record<string, readonly string[]>> = {
-    retain_worker: ['claim_lane', 'dispose_batch', 'seal_batch'],
+    retain_worker: ['claim_lane', 'dispose_batch', 'register_epoch', 'seal_batch'],
     retain_auditor: ['find_ref'],
     retain_app: [
       'barrier_key',
