@@ -1,14 +1,11 @@
 /** Why a record stays, or when it may go: rules, dates, holds, what blocks. */
-import { invariant, RetentionError } from '../domain/errors.ts';
 import { instant } from '../domain/instant.ts';
 import type { RetentionSchedule, TimedRule } from '../domain/schedule.ts';
-import { didYouMean } from '../domain/suggest.ts';
 import type { Aggregate } from '../stores/postgres/aggregate.ts';
 import { type StoreConnection, storeClock } from '../stores/postgres/connection.ts';
 import { asStore } from '../stores/postgres/driver-error.ts';
 import {
   blockersOf,
-  canonicalKey,
   holdsOn,
   type RecordHold,
   type RuleState,
@@ -20,6 +17,7 @@ import { boundaryText, type Dates, datesOf, triggerMoment } from './boundaries.t
 import { ruleInWords, standingRules } from './compose-plan.ts';
 import { type Retain, scheduleInForce, storeNamed, withStore } from './context.ts';
 import { requireMatch } from './match-store.ts';
+import { aggregateOf, canonicalKey, recordClassNamed } from './record-keys.ts';
 
 export interface ExplainedRule {
   readonly rule: string;
@@ -57,22 +55,13 @@ export async function explainRecord(
   key: readonly string[],
 ): Promise<Explanation> {
   const { schedule, version } = await scheduleInForce(retain);
-  const definition = schedule.recordClasses[recordClass];
-  if (!definition) {
-    const names = Object.keys(schedule.recordClasses);
-    throw new RetentionError(
-      'RECORD_CLASS_UNKNOWN',
-      `There is no record class ${recordClass}.${didYouMean(recordClass, names)} Classes: ${names.join(', ')}.`,
-    );
-  }
+  const definition = recordClassNamed(schedule, recordClass);
   const store = storeNamed(schedule, definition.store);
   return withStore(retain, store, 'retain_app', async (connection) => {
     const { resolved } = await requireMatch(connection, schedule);
-    const aggregate = resolved.aggregates.get(recordClass);
-    invariant(aggregate !== undefined, 'The class was not resolved.', { recordClass });
+    const aggregate = aggregateOf(resolved, definition);
     return asStore(connection.store, async () => {
-      const canonical = await canonicalKey(connection.sql, aggregate, key);
-      if (!canonical) throw new RetentionError('KEY_INVALID', keyShape(aggregate));
+      const canonical = await canonicalKey(connection, aggregate, key);
       const asOf = await storeClock(connection);
       return {
         recordClass,
@@ -143,10 +132,4 @@ function verdictOf(
   if (holds.length > 0) return 'held';
   if (!rules.some(({ state }) => state.due)) return 'kept';
   return blockedBy.length > 0 ? 'blocked' : 'due';
-}
-
-/** Says how a key of the class is written, without repeating the one that was given. */
-export function keyShape(aggregate: Aggregate): string {
-  const columns = aggregate.key.map((part) => `${part.name} (${part.type})`).join(', ');
-  return `That is not a key of ${aggregate.recordClass.id}: a key is ${columns}.`;
 }

@@ -5,7 +5,7 @@ import type { StoreConnection } from '../stores/postgres/connection.ts';
 import { asStore } from '../stores/postgres/driver-error.ts';
 import { column, joinDown } from '../stores/postgres/fragments.ts';
 import type { ResolvedStore } from '../stores/postgres/reality.ts';
-import { castText, castType } from './record-keys.ts';
+import { castText } from './record-keys.ts';
 
 /** What a hold names in one store, in the text form of the database. */
 export interface HoldScopes {
@@ -96,8 +96,7 @@ async function rootTests(
 /** Compared in the column's own type, so that its index serves. */
 function columnTest(info: CatalogueColumn, values: string[]): RootTest {
   return {
-    test: (before) =>
-      `${column('r', info.name)} = any (($${before + 1}::text[])::${castType(info)}[])`,
+    test: (before) => `${column('r', info.name)} = any (($${before + 1}::text[])::${info.type}[])`,
     values: [values],
   };
 }
@@ -110,7 +109,7 @@ function keyTest(aggregate: Aggregate, keys: readonly (readonly string[])[]): Ro
       keys.map(([value = '']) => value),
     );
   const left = aggregate.key.map(({ name }) => column('r', name)).join(', ');
-  const casts = aggregate.key.map((info, nth) => `k.c${nth}::${castType(info)}`).join(', ');
+  const casts = aggregate.key.map((info, nth) => `k.c${nth}::${info.type}`).join(', ');
   const names = aggregate.key.map((_, nth) => `c${nth}`).join(', ');
   return {
     test: (before) => {

@@ -113,6 +113,12 @@ async function destroyedBefore(
       `The log names records by their key, not by subject: whether records of ${blind.join(', ')} about this subject were destroyed before cannot be listed.`,
     );
   }
+  const alongWith = [...wanted.keys()].flatMap((id) => ownersOf(view, id));
+  if (alongWith.length > 0) {
+    notes.push(
+      `Parts are logged with their record and not by themselves: what went along with a destroyed ${[...new Set(alongWith)].join(' or ')} cannot be listed by its own key.`,
+    );
+  }
   const found: TooLate[] = [];
   for (const [recordClass, keys] of wanted) {
     const some = await lookUp(view, recordClass, [...keys.values()], notes);
@@ -120,6 +126,14 @@ async function destroyedBefore(
     found.push(...some.filter(({ executedAt }) => executedAt < hold.effective_at));
   }
   return found.sort((a, b) => (a.executedAt < b.executedAt ? -1 : 1));
+}
+
+/** Classes whose records take records of this class along. */
+function ownersOf({ resolved }: StoreView, recordClass: string): string[] {
+  const topOid = resolved.aggregates.get(recordClass)?.root.topOid;
+  return [...resolved.aggregates.values()]
+    .filter(({ owned }) => owned.some((part) => part.table.topOid === topOid))
+    .map((aggregate) => aggregate.recordClass.id);
 }
 
 /** A missing key must not keep a hold from being placed: the receipt then says what it cannot say. */

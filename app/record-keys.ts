@@ -116,11 +116,6 @@ export function subjectKinds(schedule: RetentionSchedule): string[] {
   return [...new Set(classes.flatMap(({ subjects }) => Object.keys(subjects)))];
 }
 
-/** The type to cast a text to. Plain `character` would be one character long. */
-export function castType(column: CatalogueColumn): string {
-  return column.type === 'character' ? 'pg_catalog.bpchar' : column.type;
-}
-
 /** Undefined when the text is blank or no value of the column's type. */
 export async function castText(
   connection: StoreConnection,
@@ -130,7 +125,7 @@ export async function castText(
   if (value.trim() === '') return undefined;
   return asStore(connection.store, async () => {
     try {
-      const statement = `select ($1::text)::${castType(column)}::text as canonical`;
+      const statement = `select ($1::text)::${column.type}::text as canonical`;
       const [row] = await connection.sql.unsafe<{ canonical: string }[]>(statement, [value]);
       return row?.canonical;
     } catch (error) {

@@ -1,6 +1,6 @@
 /** Installing, checking and removing the guard of a store. Needs a login that owns the governed tables. */
 import type { RetentionSchedule } from '../domain/schedule.ts';
-import { checkGuard, type StoreFinding } from '../stores/postgres/check.ts';
+import { checkGuard } from '../stores/postgres/check.ts';
 import { asStore } from '../stores/postgres/driver-error.ts';
 import {
   installGuard,
@@ -8,6 +8,7 @@ import {
   requiredRights,
   uninstallGuard,
 } from '../stores/postgres/install.ts';
+import type { StoreFinding } from '../stores/postgres/store-finding.ts';
 import { type Retain, storeNamed, withStore } from './context.ts';
 import { matchLiveStore, requireMatch } from './match-store.ts';
 

@@ -188,7 +188,6 @@ export type RuleText = z.infer<typeof ruleShape>;
 export type TimedRuleText = z.infer<typeof timedRule>;
 export type TriggerText = z.infer<typeof triggerShape>;
 export type ConditionText = z.infer<typeof condition>;
-export type TestText = z.infer<typeof testShape>;
 
 /** The branch of `ruleShape` a mapping was meant to be, seen by its keys. */
 export function ruleBranch(value: object): 0 | 1 | 2 {

@@ -118,8 +118,3 @@ export function invariant(
 ): asserts condition {
   if (!condition) throw new RetentionError('INVARIANT_BROKEN', message, facts);
 }
-
-/** Closes a `switch` over a union: a new member becomes a compile error here. */
-export function assertNever(value: never, what: string): never {
-  throw new RetentionError('INVARIANT_BROKEN', `unexpected ${what}: ${JSON.stringify(value)}`);
-}

@@ -3,9 +3,6 @@
  * approval names, and the guard reads everything it decides by out of this very document.
  */
 
-/** Why a record that is due stays. `changed`: written since the plan was counted. */
-export type WithheldReason = 'held' | 'blocked' | 'changed';
-
 export type DispositionKind = 'delete' | 'anonymise' | 'reduce';
 
 /** Counts of one step at plan time; `destroys` = due − held − blocked − changed. */

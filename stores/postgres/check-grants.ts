@@ -3,7 +3,7 @@
  * or a decision past the functions can destroy what nobody approved.
  */
 import type { Sql } from 'postgres';
-import type { StoreFinding } from './check.ts';
+import type { StoreFinding } from './store-finding.ts';
 
 const TABLES = [
   'installation',

@@ -7,14 +7,7 @@ import type { CatalogueTable } from './catalogue.ts';
 import { grantFindings } from './check-grants.ts';
 import { quoteIdentifier } from './identifier.ts';
 import { GUARD_VERSION, type TableRights } from './install.ts';
-
-export interface StoreFinding {
-  readonly severity: 'error' | 'warning';
-  readonly code: string;
-  readonly message: string;
-  /** The statement that mends it, when one does. */
-  readonly statement?: string;
-}
+import type { StoreFinding } from './store-finding.ts';
 
 const ROLES = ['retain_guard_owner', 'retain_app', 'retain_worker', 'retain_auditor'] as const;
 type Role = (typeof ROLES)[number];

@@ -35,28 +35,6 @@ export interface RuleState {
 
 const GIVEN = 'given as (select $1::text[] as key, $6::bigint as never, $8::text[] as bound)';
 
-/**
- * The key as PostgreSQL writes it (`007` becomes `7`), or undefined when it is not a key of the class:
- * wrong number of columns, or text that a column's type does not take.
- */
-export async function canonicalKey(
-  sql: Sql,
-  aggregate: Aggregate,
-  key: readonly string[],
-): Promise<string[] | undefined> {
-  if (key.length !== aggregate.key.length || key.some((part) => part === '')) return undefined;
-  const casts = aggregate.key.map(
-    (part, index) => `(($1::text[])[${index + 1}])::${part.type}::text`,
-  );
-  try {
-    const rows = await sql.unsafe(`select array[${casts.join(', ')}] as key`, [key as string[]]);
-    return (rows[0] as { key: string[] } | undefined)?.key;
-  } catch (error) {
-    if (/^22/.test(String((error as { code?: unknown }).code))) return undefined;
-    throw error;
-  }
-}
-
 function atKey(aggregate: Aggregate): string {
   return aggregate.key
     .map((part, index) => `${column('r', part.name)} = (($1::text[])[${index + 1}])::${part.type}`)

@@ -1,10 +1,8 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { disposeSlice, type SliceHooks } from '../../app/dispose-slice.ts';
 import type { SliceResult } from '../../domain/disposal.ts';
 import type { Plan } from '../../domain/plan.ts';
-import { connectStore } from '../../stores/postgres/connection.ts';
-import { guardApp } from '../../stores/postgres/guard-app.ts';
 import type { DisposalGuard } from '../../stores/store.ts';
 import { type Governed, governedDatabase } from '../support/governed.ts';
 import { closingTable, deleteAfter, partTable, scheduleText } from './small-schedule.ts';
@@ -157,103 +155,5 @@ describe.each(['card', 'folder'])('the lane of a %s', (table) => {
       }),
       { numRuns: 3 },
     );
-  });
-});
-
-describe('what an operator says', () => {
-  let plan: Plan;
-  beforeEach(async () => {
-    plan = await opened('card', 100);
-  });
-  const control = async (word: 'run' | 'pause' | 'stop') => {
-    const app = await connectStore(governed.store, governed.url, 'retain_app');
-    const refusal = await refusalOf(
-      guardApp(app).controlRun(plan.document.run, word, 'amira', 'a reason'),
-    );
-    await app.end();
-    return refusal;
-  };
-
-  it('pause: the very next batch destroys nothing, until somebody resumes', async () => {
-    const { fence } = await governed.guard.claimLane(lane(plan));
-    const batch = () => governed.guard.disposeBatch(lane(plan), fence, 10);
-    expect((await batch()).counts.destroyed).toBe(10);
-    await control('pause');
-    expect(await batch()).toMatchObject({ outcome: 'paused', counts: { destroyed: 0 } });
-    expect((await slice(plan, governed.guard)).outcome).toBe('paused');
-    expect(await books(plan, 'card')).toMatchObject({ left: 92, logged: 10, staged: 0 });
-    await control('run');
-    expect((await slice(plan, governed.guard)).outcome).toBe('finished');
-    expect(await books(plan, 'card')).toMatchObject({ left: 2, logged: 100 });
-  });
-
-  it('stop: final', async () => {
-    await control('stop');
-    expect((await slice(plan, governed.guard)).outcome).toBe('stopped');
-    expect(await control('run')).toBe('RUN_NOT_OPEN');
-    expect(await books(plan, 'card')).toMatchObject({ left: 102, logged: 0 });
-  });
-
-  it('twin: a guard that does not read the control destroys on', async () => {
-    await control('stop');
-    const restore = await weaken(
-      governed.sql,
-      'dispose_batch',
-      "if the_control <> 'run' then",
-      'if false then',
-    );
-    await slice(plan, governed.guard);
-    await restore();
-    expect(await books(plan, 'card')).toMatchObject({ left: 2, logged: 100 });
-  });
-});
-
-describe('no destruction without proof', () => {
-  it('a lane with too many unsealed batches stops, and another worker seals them as recovered', async () => {
-    const plan = await opened('card', 100);
-    const { fence } = await governed.guard.claimLane(lane(plan));
-    const batch = () => governed.guard.disposeBatch(lane(plan), fence, 10);
-    for (let number = 1; number <= 4; number += 1) expect((await batch()).outcome).toBe('worked');
-    expect(await batch()).toMatchObject({ outcome: 'unsealed', counts: { destroyed: 0 } });
-    expect(await books(plan, 'card')).toMatchObject({ left: 62, logged: 40, staged: 4 });
-    expect(await refusalOf(governed.close(plan))).toBe('UNSEALED_BACKLOG');
-    expect((await slice(plan, governed.guard)).outcome).toBe('finished');
-    expect(await books(plan, 'card')).toMatchObject({
-      left: 2,
-      refs: 100,
-      recovered: 4,
-      staged: 0,
-    });
-  });
-
-  it('an old unsealed batch stops its lane, alone', async () => {
-    const plan = await opened('card', 100);
-    const { fence } = await governed.guard.claimLane(lane(plan));
-    await governed.guard.disposeBatch(lane(plan), fence, 10);
-    await governed.sql`update retain_guard.batch_staged set executed_at = executed_at - interval '61 seconds'`;
-    expect(await governed.guard.disposeBatch(lane(plan), fence, 10)).toMatchObject({
-      outcome: 'unsealed',
-    });
-    expect(await books(plan, 'card')).toMatchObject({ left: 92, logged: 10 });
-  });
-
-  it('the headers of a lane are a chain without a gap, and say who recovered', async () => {
-    const plan = await opened('card', 60);
-    const { fence } = await governed.guard.claimLane(lane(plan));
-    await governed.guard.disposeBatch(lane(plan), fence, 10);
-    await governed.guard.disposeBatch(lane(plan), fence, 10);
-    await slice(plan, small(20));
-    const rows = await governed.sql<
-      { seq: number; header: { prev: string; seq: number; recovered: boolean }; sha256: string }[]
-    >`
-      select b.seq, convert_from(s.header, 'UTF8')::jsonb as header, encode(sha256(s.header), 'hex') as sha256
-        from retain_guard.batch b join retain_guard.batch_sealed s using (batch_id)
-       where b.run_id = ${plan.document.run} order by b.seq`;
-    expect(rows.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);
-    expect(rows.map(({ header }) => header.recovered)).toEqual([true, true, false, false]);
-    expect(rows.map(({ header }) => header.prev)).toEqual([
-      '0'.repeat(64),
-      ...rows.slice(0, -1).map(({ sha256 }) => sha256),
-    ]);
   });
 });

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { BatchCounts } from '../../domain/disposal.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { type Governed, governedDatabase } from '../support/governed.ts';
-import { waitFor } from '../support/wait.ts';
 import { closingTable, deleteAfter, partTable, scheduleText } from './small-schedule.ts';
 import { idsOf, weakenStatements } from './tampering.ts';
 
@@ -54,14 +53,6 @@ async function planned(shape: Shape): Promise<Plan> {
   await seed(shape);
   return governed.plan({ rules: [`${shape}_rule`] });
 }
-
-const someoneWaits = () =>
-  waitFor(
-    async () =>
-      (await governed.sql`select from pg_locks where not granted and locktype = 'transactionid'`)
-        .length > 0,
-    { what: 'the batch to wait for the row', everyMs: 5 },
-  );
 
 async function carriedOut(plan: Plan): Promise<BatchCounts | undefined> {
   const [result] = await governed.carryOut(plan);
@@ -157,55 +148,3 @@ describe.each(SHAPES)('a %s that nobody wrote', (shape) => {
     expect(await idsOf(governed.sql, shape)).toEqual([20]);
   });
 });
-
-describe.each(SHAPES)('a %s that somebody is changing while the batch runs', (shape) => {
-  it.each([
-    ['re-dated to a day that is not due', '2026-01-01'],
-    ['re-dated to a day that is due', '1999-01-01'],
-  ])('%s, survives', async (_name, closedOn) => {
-    const plan = await planned(shape);
-    await governed.approve(plan);
-    await governed.open(plan);
-    let worked: Promise<unknown> | undefined;
-    await other.begin(async (tx) => {
-      await tx`update ${tx(shape)} set closed_on = ${closedOn} where id = 7`;
-      worked = governed.workLane(plan, 1, 1);
-      worked.catch(() => undefined);
-      await waitFor(
-        async () =>
-          (
-            await governed.sql`select from pg_locks where not granted and locktype = 'transactionid'`
-          ).length > 0,
-        { what: 'the batch to wait for the row', everyMs: 5 },
-      );
-    });
-    await worked;
-    expect(await idsOf(governed.sql, shape)).toEqual([7, 20]);
-    const [row] =
-      await governed.sql`select closed_on::text as day from ${governed.sql(shape)} where id = 7`;
-    expect(row?.['day']).toBe(closedOn);
-  });
-});
-
-it.each(SHAPES)(
-  'a %s that is re-dated under the hands of a batch does not make its lane skip others',
-  async (shape) => {
-    await governed.sql.unsafe(`delete from sheet; delete from ${shape};
-    insert into ${shape} select n, date '${OLD}' + n from generate_series(1, 40) n`);
-    const plan = await governed.plan({ rules: [`${shape}_rule`] });
-    await governed.approve(plan);
-    await governed.open(plan);
-    const lane = { run: plan.document.run, step: 1, lane: 1 };
-    const { fence } = await governed.guard.claimLane(lane);
-    let batch: Promise<unknown> | undefined;
-    await other.begin(async (tx) => {
-      await tx`update ${tx(shape)} set closed_on = closed_on + 30 where id = 3`;
-      batch = governed.guard.disposeBatch(lane, fence, 5);
-      batch.catch(() => undefined);
-      await someoneWaits();
-    });
-    await batch;
-    await governed.workLane(plan, 1, 1);
-    expect(await idsOf(governed.sql, shape)).toEqual([3]);
-  },
-);

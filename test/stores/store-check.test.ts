@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { checkStore, installStore, uninstallStore } from '../../app/store-admin.ts';
 import { parseSchedule } from '../../config/schedule-file.ts';
 import type { RetentionSchedule } from '../../domain/schedule.ts';
-import type { StoreFinding } from '../../stores/postgres/check.ts';
+import type { StoreFinding } from '../../stores/postgres/store-finding.ts';
 import { type Governed, governedDatabase } from '../support/governed.ts';
 import { deleteAfter, scheduleText } from './small-schedule.ts';
 import { asRole, idsOf, refusalOf } from './tampering.ts';

@@ -46,9 +46,6 @@ export interface GovernedOptions {
   readonly database?: TestDatabase;
 }
 
-/** Variable name that every test schedule uses for its one store. */
-export const STORE_ENV = 'env:TEST_STORE_URL';
-
 export async function governedDatabase(options: GovernedOptions): Promise<Governed> {
   const { setup, schedule: text } = options;
   const database = options.database ?? (await createDatabase());

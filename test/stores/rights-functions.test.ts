@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Governed, governedDatabase } from '../support/governed.ts';
+import { closingTable, deleteAfter, scheduleText } from './small-schedule.ts';
+import { asRole, refusalOf } from './tampering.ts';
+
+const DENIED = '42501';
+let governed: Governed;
+
+beforeAll(async () => {
+  governed = await governedDatabase({
+    setup: (sql) => sql.unsafe(closingTable('folder')),
+    schedule: scheduleText({
+      classes: { folder: { table: 'public.folder' } },
+      rules: { folder_rule: deleteAfter('folder', 'closed_on') },
+    }),
+  });
+});
+afterAll(() => governed.end());
+
+const tried = (role: string, statement: string) =>
+  asRole(governed.url, role, (sql) => refusalOf(sql.unsafe(statement)));
+
+describe('which functions a role may call', () => {
+  const MAY: Readonly<Record<string, readonly string[]>> = {
+    retain_worker: ['claim_lane', 'dispose_batch', 'register_epoch', 'seal_batch'],
+    retain_auditor: ['find_ref'],
+    retain_app: [
+      'barrier_key',
+      'close_run',
+      'control_run',
+      'decide_plan',
+      'find_ref',
+      'open_matter',
+      'open_run',
+      'place_hold',
+      'planned_sha256',
+      'register_plan',
+      'release_hold',
+      'schema_sha256',
+    ],
+    public: [],
+  };
+  it.each(Object.entries(MAY))('%s may call these and no others', async (role, allowed) => {
+    const rows = await governed.sql<{ name: string }[]>`
+      select p.proname::text as name from pg_proc p
+       where p.pronamespace = 'retain_guard'::regnamespace and has_function_privilege(${role}, p.oid, 'execute')
+       order by 1`;
+    expect(rows.map(({ name }) => name)).toEqual(allowed);
+  });
+
+  it('every function of the guard pins its search path, and only the owner owns them', async () => {
+    const rows = await governed.sql<{ name: string }[]>`
+      select p.proname::text as name from pg_proc p
+       where p.pronamespace = 'retain_guard'::regnamespace
+         and (pg_get_userbyid(p.proowner) <> 'retain_guard_owner'
+              or (p.proname <> 'barrier_key' and not exists (
+                    select from unnest(p.proconfig) as c(setting) where c.setting = 'search_path=pg_catalog, pg_temp')))`;
+    expect(rows).toEqual([]);
+  });
+
+  it('a worker that calls what is not its own is refused by the server', async () => {
+    for (const call of [
+      "register_plan('{}', 'x', '{}', '[]')",
+      "decide_plan(gen_random_uuid(), 'x', 'approve', 'x')",
+      "place_hold('m', 'litigation', 'x', 'x', '2030-01-01', '{}', '{}', '{}', '{}')",
+      "release_hold(1, 'x', 'x')",
+      "control_run(gen_random_uuid(), 'run', 'x', 'x')",
+      "open_run(gen_random_uuid(), 'x')",
+      "close_run(gen_random_uuid(), 'completed', '{}')",
+      'approved_step(gen_random_uuid(), 1)',
+      "refuse('X', 'x')",
+    ]) {
+      const statement = `select retain_guard.${call}`;
+      expect([call, await tried('retain_worker', statement)]).toEqual([call, DENIED]);
+    }
+  });
+});
