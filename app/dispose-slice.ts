@@ -1,4 +1,5 @@
 /** The loop that works a lane: batch after batch, each one transaction, sealed while the next one runs. */
+import { setImmediate } from 'node:timers/promises';
 import {
   addCounts,
   type BatchCounts,
@@ -60,7 +61,7 @@ export async function disposeSlice(
     const batchStartedAt = deps.now();
     const [batch] = await both(
       deps.guard.disposeBatch(lane, claimed.fence, limit),
-      sealer.seal(waiting),
+      sent().then(() => sealer.seal(waiting)),
     );
     waiting = batch.staged;
     worked = addCounts(worked, batch.counts);
@@ -97,6 +98,16 @@ function nextLimit(limit: number, batch: BatchResult, elapsedMs: number): number
   const fitting = Math.round((limit * BATCH_TARGET_MS) / Math.max(elapsedMs, 1));
   const bounded = Math.min(Math.max(fitting, Math.round(limit / 2)), limit * 2);
   return Math.min(Math.max(bounded, SMALLEST_BATCH_RECORDS), LARGEST_BATCH_RECORDS);
+}
+
+/**
+ * Two turns of the event loop: by then the driver has written the statement to its socket, which it puts
+ * off by one turn. Hashing holds the loop for milliseconds, and without this it would come first, with
+ * the store idle meanwhile.
+ */
+async function sent(): Promise<void> {
+  await setImmediate();
+  await setImmediate();
 }
 
 /** Waits for both, whichever fails: an abandoned promise would end the process. */

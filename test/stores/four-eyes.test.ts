@@ -23,7 +23,7 @@ beforeAll(async () => {
   });
   const connection = await connectStore(governed.store, governed.url, 'retain_app');
   app = guardApp(connection);
-  closeApp = connection.end;
+  closeApp = () => connection.end();
 });
 afterAll(async () => {
   expect(await idsOf(governed.sql, 'folder')).toEqual([1, 2, 3]);
@@ -138,8 +138,10 @@ describe('above READ COMMITTED the guard would see the holds of the past', () =>
     asRole(governed.url, 'retain_worker', (sql) =>
       refusalOf(
         sql.begin(`isolation level ${level}`, async (tx) => {
-          const [lane] = await tx`select fence from retain_guard.claim_lane(${run()}, 1, 1)`;
-          await tx`select outcome from retain_guard.dispose_batch(${run()}, 1, 1, ${lane?.['fence']}, 10)`;
+          const [lane] = await tx<
+            { fence: string }[]
+          >`select fence from retain_guard.claim_lane(${run()}, 1, 1)`;
+          await tx`select outcome from retain_guard.dispose_batch(${run()}, 1, 1, ${lane?.fence ?? '0'}, 10)`;
           throw new Error('roll back');
         }),
       ),

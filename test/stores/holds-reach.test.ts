@@ -44,7 +44,7 @@ beforeAll(async () => {
   });
   const connection = await connectStore(governed.store, governed.url, 'retain_app');
   app = guardApp(connection);
-  closeApp = connection.end;
+  closeApp = () => connection.end();
   await app.openMatter('M-1', 'A matter', 'amira');
 });
 afterAll(async () => {

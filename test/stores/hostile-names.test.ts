@@ -80,10 +80,10 @@ describe('names that would be SQL elsewhere are only names here', () => {
     );
     const young = { key: 'young', kept: 'kept' };
     expect([...rows]).toEqual(index % 2 ? [young] : [{ key: 'old', kept: name }, young]);
-    const parts = await governed.sql.unsafe(
+    const parts = await governed.sql.unsafe<{ key: string | null }[]>(
       `select ${q(name)} as key from ${q(name)}.part order by 1`,
     );
-    expect(parts.map((part) => part['key'])).toEqual(['young', null]);
+    expect(parts.map(({ key }) => key)).toEqual(['young', null]);
   });
 
   it('nothing of them was executed, and the rights are as they must be', async () => {
