@@ -13,7 +13,7 @@ import { countStatement } from '../stores/postgres/statements.ts';
 import { boundaryText } from './boundaries.ts';
 import type { Retain } from './context.ts';
 import { matchLiveStore } from './match-store.ts';
-import { scheduleOf } from './schedules.ts';
+import { scheduleOf } from './schedule-versions.ts';
 
 /** One step after its run. `due` = destroyed + held + blocked + changed + freed + left + gone − arrived. */
 export interface StepCompleteness {

@@ -41,10 +41,19 @@ export function compose(parts: Composition, counted: DocumentParts): PlanDocumen
     requestedBy: parts.actor,
     t0: counted.snapshot.t0,
     holdVersion: counted.snapshot.holdVersion,
+    reach: reachOf(schedule, parts.store),
     steps: parts.rules.map((rule, index) => composeStep(parts, rule, counted.steps[index])),
     notRun: standingRules(schedule).filter(
       ({ recordClass }) => schedule.recordClasses[recordClass]?.store === parts.store,
     ),
+  };
+}
+
+function reachOf(schedule: RetentionSchedule, store: string): PlanDocument['reach'] {
+  const classes = Object.values(schedule.recordClasses).filter((one) => one.store === store);
+  return {
+    class: classes.map(({ id }) => id).sort(),
+    subject: [...new Set(classes.flatMap(({ subjects }) => Object.keys(subjects)))].sort(),
   };
 }
 

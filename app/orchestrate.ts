@@ -13,9 +13,9 @@ import type { StoreConnection } from '../stores/postgres/connection.ts';
 import { asStore } from '../stores/postgres/driver-error.ts';
 import { guardApp } from '../stores/postgres/guard-app.ts';
 import { completeness } from './completeness.ts';
-import { actorNamed, type Retain } from './context.ts';
+import { actorNamed, type Retain, scheduleInForce } from './context.ts';
 import { requireMatch } from './match-store.ts';
-import { scheduleOf } from './schedules.ts';
+import { scheduleOf } from './schedule-versions.ts';
 import type { StorePool } from './store-pool.ts';
 
 export interface Orchestration {
@@ -81,6 +81,9 @@ async function openRun(
   input: OpenRunInput,
 ): Promise<OpenedRun> {
   const document = await planDocument(connection, input.run);
+  // A plan of an older version is refused by the guard, here and before every batch.
+  const inForce = await scheduleInForce(retain);
+  await guardApp(connection).adoptSchedule(inForce.version);
   await requireMatch(connection, (await scheduleOf(retain, document.schedule.version)).schedule);
   for (const step of document.steps) {
     const [shape] = await asStore(
@@ -120,7 +123,7 @@ async function closeRun(
 ): Promise<ClosedRun> {
   const document = await planDocument(connection, input.run);
   const report = await completeness(retain, connection, document);
-  const complete = report.steps.every((step) => step.finished && step.left === 0);
+  const complete = report.counted && report.steps.every((step) => step.finished && step.left === 0);
   const outcome = input.stopped ? 'stopped' : complete ? 'completed' : 'incomplete';
   await guardApp(connection).closeRun(input.run, outcome, report);
   return {

@@ -47,11 +47,15 @@ export interface PlaceHoldRequest {
  */
 export async function placeHold(retain: Retain, request: PlaceHoldRequest): Promise<HoldReceipt[]> {
   const checked = checkRequest(request);
-  const { schedule } = await scheduleInForce(retain);
+  const { schedule, version } = await scheduleInForce(retain);
   const stores = storesOfScope(schedule, request);
   return withViews(retain, schedule, stores, async (views) => {
     const scopes = [];
-    for (const view of views) scopes.push(await canonicalScopes(view, request));
+    for (const view of views) {
+      scopes.push(await canonicalScopes(view, request));
+      // From here on no batch of an older version, which may not know these classes, can run.
+      await guardApp(view.connection).adoptSchedule(version);
+    }
     if (request.openMatterTitle !== undefined) {
       const { matter, actor } = checked;
       await openMatter(retain, { matter, actor, title: request.openMatterTitle });

@@ -6,12 +6,14 @@ import type { Plan, PlanDocument } from '../domain/plan.ts';
 import type { RetentionSchedule } from '../domain/schedule.ts';
 import { type CanonicalValue, canonicalJson } from '../ledger/canonical.ts';
 import { type StoreConnection, storeClock } from '../stores/postgres/connection.ts';
+import { guardApp } from '../stores/postgres/guard-app.ts';
 import type { ResolvedRule } from '../stores/postgres/match-rule.ts';
 import { planInStore } from '../stores/postgres/planner.ts';
 import { type ResolvedStore, stepModel } from '../stores/postgres/reality.ts';
 import { boundaryText } from './boundaries.ts';
 import { compose } from './compose-plan.ts';
 import { actorNamed, type Retain, scheduleInForce, storeNamed, withStore } from './context.ts';
+import { refuseLostHolds } from './hold-reach.ts';
 import { requireMatch } from './match-store.ts';
 import { orderSteps } from './step-order.ts';
 
@@ -40,6 +42,8 @@ export async function planRun(retain: Retain, request: PlanRequest): Promise<Pla
   const store = storeNamed(inForce.schedule, request.store);
   return withStore(retain, store, 'retain_app', async (connection) => {
     const { resolved } = await requireMatch(connection, inForce.schedule);
+    await guardApp(connection).adoptSchedule(inForce.version);
+    await refuseLostHolds(retain, connection, inForce.schedule);
     const asOf = await judgedAsOf(connection, request.asOf);
     const rules = rulesToRun(inForce.schedule, resolved, request.rules);
     const boundaryOf = (rule: ResolvedRule) => boundaryText(inForce.schedule, rule, asOf);

@@ -5,7 +5,10 @@ import type { InstalledSchedule } from '../db/client.ts';
 import { RetentionError } from '../domain/errors.ts';
 import type { RetentionSchedule } from '../domain/schedule.ts';
 import { shorterThan } from '../domain/shorter.ts';
-import { actorNamed, type Retain, type ScheduleInForce, withStore } from './context.ts';
+import type { StoreConnection } from '../stores/postgres/connection.ts';
+import { guardApp } from '../stores/postgres/guard-app.ts';
+import { actorNamed, type Retain, withStore } from './context.ts';
+import { refuseLostHolds } from './hold-reach.ts';
 import { matchLiveStore } from './match-store.ts';
 
 export interface Validation {
@@ -70,13 +73,32 @@ export async function installSchedule(
   const installed = await retain.control.latestSchedule();
   if (installed?.sha256 === sha256) return { version: installed.version, sha256, findings };
   if (installed) refuseShorter(schedule, installed, request.allowShorter);
+  await eachGuard(retain, schedule, (connection) => refuseLostHolds(retain, connection, schedule));
   const version = await retain.control.addSchedule({
     sha256,
     document: request.text,
     installedBy: actor,
   });
+  await eachGuard(retain, schedule, (connection) => guardApp(connection).adoptSchedule(version));
   return { version, sha256, findings };
 }
+
+/** Stores whose guard is not installed yet hold nothing and run nothing. */
+async function eachGuard(
+  retain: Retain,
+  schedule: RetentionSchedule,
+  work: (connection: StoreConnection) => Promise<void>,
+): Promise<void> {
+  for (const store of Object.values(schedule.stores)) {
+    try {
+      await withStore(retain, store, 'retain_app', work);
+    } catch (error) {
+      if (!(error instanceof RetentionError) || !NO_GUARD_YET.includes(error.code)) throw error;
+    }
+  }
+}
+
+const NO_GUARD_YET: readonly string[] = ['GUARD_MISSING', 'RIGHTS_MISSING'];
 
 /** A schedule with errors; the findings say where. */
 export class ScheduleRefused extends RetentionError {
@@ -115,19 +137,4 @@ function refuseShorter(
     `Rule ${first.rule} would free records earlier than version ${installed.version}: ${first.from} becomes ${first.to}. If that is meant, say so: ${flags}`,
     { rules: refused.length },
   );
-}
-
-/** A schedule version by number, parsed. */
-export async function scheduleOf(retain: Retain, version: number): Promise<ScheduleInForce> {
-  const installed = await retain.control.scheduleAt(version);
-  const schedule =
-    installed && parseSchedule(installed.document, `schedule version ${version}`).schedule;
-  if (!installed || !schedule) {
-    throw new RetentionError(
-      'SCHEDULE_NOT_INSTALLED',
-      `Schedule version ${version} is not in the control database.`,
-      { version },
-    );
-  }
-  return { ...installed, schedule };
 }

@@ -34,7 +34,7 @@ export async function storeScript(
   const store = storeNamed(schedule, storeId);
   return withStore(retain, store, 'admin', async (connection) => {
     const { resolved } = await requireMatch(connection, schedule);
-    return installScript(resolved);
+    return installScript(store.id, resolved);
   });
 }
 

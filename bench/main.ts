@@ -1,4 +1,4 @@
-/** How fast Retain is, measured on this machine against one hand-written statement. See docs/benchmark.md. */
+/** How fast Retain is, measured on this machine against one hand-written statement. */
 import { cpus, totalmem } from 'node:os';
 import { type BenchArguments, type Part, readArguments, USAGE } from './arguments.ts';
 import { createTable } from './data.ts';

@@ -81,8 +81,8 @@ function clock({ trigger }: TimedRule): readonly unknown[] {
 /** Without what it looks at, the later stage would never come due, and nobody would be told. */
 function unreachableStage(earlier: TimedRule, later: TimedRule, key: readonly string[]): Problem[] {
   const path = ['rules', later.id];
-  if (earlier.then.kind === 'reduce' && later.trigger.kind !== 'column') {
-    const message = `counts from parts that ${earlier.id} removes first, so it would never be due. Count from a column of the record that the reduction keeps.`;
+  if (later.trigger.kind !== 'column') {
+    const message = `counts from parts that ${earlier.id} removes first, so it would never be due. Count from a column of the record that ${earlier.id} keeps.`;
     return [problem([...path, 'trigger', later.trigger.kind], 'STAGE_UNREACHABLE', message)];
   }
   const seen: [SchedulePath, string][] = later.where.map(({ column }) => [

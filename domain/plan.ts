@@ -61,6 +61,8 @@ export interface PlanDocument {
   readonly t0: string;
   /** Hold version the counting statement saw. */
   readonly holdVersion: number;
+  /** What holds can name and the statements of this plan see: all classes and kinds of the store. */
+  readonly reach: { readonly class: readonly string[]; readonly subject: readonly string[] };
   readonly steps: readonly PlanStep[];
   readonly notRun: readonly {
     readonly rule: string;

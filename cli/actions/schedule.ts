@@ -1,12 +1,8 @@
 import { scheduleInForce } from '../../app/context.ts';
 import { openRetain, storesOf } from '../../app/open-retain.ts';
+import { scheduleOf } from '../../app/schedule-versions.ts';
 import { describeWhen, scheduleWhen } from '../../app/schedule-when.ts';
-import {
-  installSchedule,
-  ScheduleRefused,
-  scheduleOf,
-  validateSchedule,
-} from '../../app/schedules.ts';
+import { installSchedule, ScheduleRefused, validateSchedule } from '../../app/schedules.ts';
 import type { ScheduleFinding } from '../../config/schedule-finding.ts';
 import { RetentionError } from '../../domain/errors.ts';
 import type { RetentionSchedule } from '../../domain/schedule.ts';

@@ -12,6 +12,8 @@ export interface CatalogueColumn {
    * zone`, `public.mood`. Never `character`, which a cast reads as one single character: `bpchar`.
    */
   readonly type: string;
+  /** A type whose `=` and `<` are PostgreSQL's own: built in, an enum or a domain. */
+  readonly standard: boolean;
   readonly notNull: boolean;
   /** Generated or identity-always columns cannot be set to null or to a constant. */
   readonly computed: boolean;
@@ -90,6 +92,7 @@ export async function readCatalogue(sql: Sql): Promise<Catalogue> {
     select a.attrelid::bigint::text as oid, a.attname as name, case when t.typnamespace = 'pg_catalog'::regnamespace
                 then pg_catalog.format_type(a.atttypid, -1)
                 else format('%I.%I', u.nspname, t.typname) end as type,
+           (t.typnamespace = 'pg_catalog'::regnamespace or t.typtype in ('e', 'd')) as standard,
            a.attnotnull as not_null, (a.attgenerated <> '' or a.attidentity = 'a') as computed,
            coalesce(l.collisdeterministic, true) as deterministic
       from pg_catalog.pg_attribute a
@@ -140,6 +143,7 @@ interface ColumnRow {
   name: string;
   type: string;
   not_null: boolean;
+  standard: boolean;
   computed: boolean;
   deterministic: boolean;
 }
@@ -202,6 +206,7 @@ function assemble(
             name: column.name,
             type: column.type,
             notNull: column.not_null,
+            standard: column.standard,
             computed: column.computed,
             deterministic: column.deterministic,
           },

@@ -21,6 +21,8 @@ const TABLES = [
   'hold_key',
   'hold_subject',
   'hold_state',
+  'hold_reach',
+  'schedule_in_force',
   'key_epoch',
 ];
 
@@ -49,6 +51,7 @@ const READS: Readonly<Record<string, readonly string[]>> = {
     'matter',
     'hold',
     'key_epoch',
+    'schedule_in_force',
   ],
 };
 
@@ -57,6 +60,7 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
     'schema_sha256',
     'barrier_key',
     'planned_sha256',
+    'adopt_schedule',
     'register_plan',
     'decide_plan',
     'open_run',

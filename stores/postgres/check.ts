@@ -150,8 +150,8 @@ async function membershipFindings(sql: Sql): Promise<StoreFinding[]> {
   const rows = await sql<{ member: string; of: string }[]>`
     select m.rolname::text as member, o.rolname::text as of
       from pg_catalog.pg_roles m, pg_catalog.pg_roles o
-     where m.rolname = any (${[...ROLES]}) and m.oid <> o.oid
-       and pg_has_role(m.oid, o.oid, 'member')`;
+     where m.oid <> o.oid and not m.rolsuper and pg_has_role(m.oid, o.oid, 'member')
+       and (m.rolname = any (${[...ROLES]}) or o.rolname = 'retain_guard_owner')`;
   const login = await sql<{ name: string; super: boolean }[]>`
     select rolname::text as name, rolsuper as super from pg_catalog.pg_roles
      where (rolname = 'retain_guard_owner' and rolcanlogin) or (rolname = any (${[...ROLES]}) and rolsuper)`;
@@ -161,7 +161,7 @@ async function membershipFindings(sql: Sql): Promise<StoreFinding[]> {
         severity: 'error',
         code: 'RIGHTS_EXCESS',
         message: `${member} is a member of ${of} and inherits what it may do`,
-        statement: `REVOKE ${quoteIdentifier(of)} FROM ${member};`,
+        statement: `REVOKE ${quoteIdentifier(of)} FROM ${quoteIdentifier(member)};`,
       }),
     ),
     ...login.map(

@@ -38,6 +38,9 @@ export async function connectStore(
       TimeZone: 'UTC',
       DateStyle: 'ISO, YMD',
       bytea_output: 'hex',
+      // As in the guard's functions: what is counted here means the same there, and no schema in which
+      // somebody else may create an operator is looked into.
+      search_path: 'pg_catalog, pg_temp',
       // Rows hidden by a policy are an error, never silently left out of a count.
       ...(role === 'admin' ? {} : { role, row_security: 'off' }),
     },

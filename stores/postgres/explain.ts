@@ -14,6 +14,7 @@ import {
 } from './fragments.ts';
 import type { ResolvedRule } from './match-rule.ts';
 import { type ResolvedStore, scopedTables } from './reality.ts';
+import { GIVEN } from './statements.ts';
 
 export interface RecordHold {
   readonly holdNo: number;
@@ -32,8 +33,6 @@ export interface RuleState {
   readonly applies: boolean;
   readonly due: boolean;
 }
-
-const GIVEN = 'given as (select $1::text[] as key, $6::bigint as never, $8::text[] as bound)';
 
 function atKey(aggregate: Aggregate): string {
   return aggregate.key
@@ -78,7 +77,16 @@ export async function ruleState(
     at = `case when ${open} = 0 then ${finite(`(select ${trigger.kind === 'latest' ? 'max' : 'min'}(${event}) ${from})`)} end`;
   }
   const text = `with ${GIVEN} select ${at} as trigger, ${parts} as parts, coalesce(${applies}, false) as applies, coalesce(${due}, false) as due from ${aggregate.root.sql} r where ${atKey(aggregate)}`;
-  const rows = await sql.unsafe(parametersOf(text), [key as string[], null, values.list]);
+  const rows = await sql.unsafe(text, [
+    key as string[],
+    null,
+    null,
+    null,
+    null,
+    null,
+    null,
+    values.list,
+  ]);
   const row = rows[0] as unknown as
     | {
         trigger: string | null;
@@ -94,11 +102,6 @@ export async function ruleState(
     applies: row?.applies ?? false,
     due: row?.due ?? false,
   };
-}
-
-/** $6 and $8 keep their numbers in the shared fragments; here they are the second and third parameter. */
-function parametersOf(text: string): string {
-  return text.replaceAll('$8', '$3').replaceAll('$6', '$2');
 }
 
 /** Rows that block, by constraint. */

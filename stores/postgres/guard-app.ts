@@ -41,6 +41,8 @@ const UTC = (column: string) =>
   `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
 export interface GuardApp {
+  /** Tells the store which schedule version is in force; plans of older ones run no further batch. */
+  readonly adoptSchedule: (version: number) => Promise<void>;
   readonly decide: (
     run: string,
     digest: string,
@@ -67,6 +69,8 @@ export function guardApp(connection: StoreConnection): GuardApp {
   const { sql, store } = connection;
   const ask = <T>(work: () => Promise<T>) => asStore(store, work);
   return {
+    adoptSchedule: (version) =>
+      ask(async () => void (await sql`select retain_guard.adopt_schedule(${version})`)),
     decide: (run, digest, decision, decidedBy) =>
       ask(async () => {
         const [row] = await sql<{ at: string }[]>`

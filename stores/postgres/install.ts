@@ -5,11 +5,12 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import type { Sql } from 'postgres';
+import { RetentionError } from '../../domain/errors.ts';
 import type { Aggregate } from './aggregate.ts';
 import type { CatalogueTable } from './catalogue.ts';
 import type { StoreConnection } from './connection.ts';
 import { asStore } from './driver-error.ts';
-import { quoteIdentifier } from './identifier.ts';
+import { quoteIdentifier, quoteLiteral } from './identifier.ts';
 import type { ResolvedStore } from './reality.ts';
 
 export const GUARD_VERSION = 1;
@@ -106,59 +107,111 @@ export function grantStatements(rights: readonly TableRights[]): string[] {
 }
 
 /** Everything in one script, so that a person can read what will run before it runs. */
-export async function installScript(store: ResolvedStore): Promise<string> {
+export async function installScript(storeId: string, store: ResolvedStore): Promise<string> {
   const files = await guardFiles();
   return [
     'begin;',
     'select pg_catalog.pg_advisory_xact_lock(5395534002);',
     ...files.map(({ name, sql }) => `-- ${name}\n${sql}`),
     ...grantStatements(requiredRights(store)).map((statement) => `${statement};`),
+    bindStore(storeId),
+    LEAVE_OWNER,
     'commit;',
   ].join('\n');
 }
+
+/** One database, one store: the holds of one would not be seen by the steps of the other. */
+function bindStore(storeId: string): string {
+  const store = quoteLiteral(storeId);
+  return `
+insert into retain_guard.installation (version, store) values (${GUARD_VERSION}, ${store})
+on conflict (only_row) do update
+   set version = excluded.version, installed_at = clock_timestamp(), installed_by = session_user
+ where installation.store = excluded.store;
+do $$
+begin
+  if (select store from retain_guard.installation) <> ${store} then
+    perform retain_guard.refuse('GUARD_MISMATCH', 'The guard of this database belongs to another store.');
+  end if;
+end
+$$;`;
+}
+
+// Whoever installed acted as the owner of the guard; nobody goes on being able to.
+const LEAVE_OWNER = `
+do $$
+begin
+  if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+    execute format('revoke retain_guard_owner from %I', current_user);
+  end if;
+end
+$$;`;
 
 /** Installs or brings up to date, in one transaction. Needs an admin connection. */
 export async function installGuard(
   connection: StoreConnection,
   store: ResolvedStore,
 ): Promise<void> {
-  const script = await installScript(store);
+  const script = await installScript(connection.store, store);
   await asStore(connection.store, () => connection.sql.unsafe(script).simple());
 }
 
 /**
  * Removes the guard's functions and every right it had on governed tables; the tables with the log
- * stay, readable by the auditor role. Installing again picks up where this left off.
+ * stay, readable by the auditor role. Installing again picks up where this left off. Refused while a run
+ * is open or a batch unsealed: its keys would stay behind with nobody to seal them.
  */
 export async function uninstallGuard(connection: StoreConnection): Promise<void> {
   await asStore(connection.store, async () => {
-    const functions = await connection.sql<{ signature: string }[]>`
+    const { sql } = connection;
+    await refuseWhileBusy(connection);
+    const functions = await sql<{ signature: string }[]>`
       select p.oid::regprocedure::text as signature from pg_catalog.pg_proc p
         join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = 'retain_guard'`;
-    const granted = await grantedTables(connection.sql);
+    const tables = await grantedTables(sql);
+    const schemas = [...new Set(tables.map(({ schema }) => quoteIdentifier(schema)))];
+    const [roles] = (await guardFiles()).filter(({ name }) => name === '001_roles.sql');
     const script = [
       'begin;',
+      roles?.sql ?? '',
+      'delete from retain_guard.planned;',
       'drop trigger if exists planned_is_closed on retain_guard.planned;',
       ...functions.map(({ signature }) => `drop function ${signature} cascade;`),
-      ...granted.map(
-        (table) => `revoke all on ${table} from retain_guard_owner, retain_app, retain_worker;`,
+      ...tables.map(
+        ({ name }) => `revoke all on ${name} from retain_guard_owner, retain_app, retain_worker;`,
+      ),
+      ...schemas.map(
+        (schema) => `revoke usage on schema ${schema} from retain_guard_owner, retain_app;`,
       ),
       'revoke all on all tables in schema retain_guard from retain_app, retain_worker;',
       'delete from retain_guard.installation;',
+      LEAVE_OWNER,
       'commit;',
     ].join('\n');
-    await connection.sql.unsafe(script).simple();
+    await sql.unsafe(script).simple();
   });
 }
 
-async function grantedTables(sql: Sql): Promise<string[]> {
-  const rows = await sql<{ table: string }[]>`
-    select distinct format('%I.%I', n.nspname, c.relname) as "table"
+async function refuseWhileBusy({ sql, store }: StoreConnection): Promise<void> {
+  const [busy] = await sql<{ runs: number; batches: number }[]>`
+    select (select count(*)::integer from retain_guard.run where closed_at is null) as runs,
+           (select count(*)::integer from retain_guard.batch_staged) as batches`;
+  if (busy && busy.runs + busy.batches > 0) {
+    throw new RetentionError(
+      'RUN_OPEN',
+      `Store ${store} has ${busy.runs} open runs and ${busy.batches} unsealed batches. Finish or stop them first.`,
+      { store, runs: busy.runs, batches: busy.batches },
+    );
+  }
+}
+
+async function grantedTables(sql: Sql): Promise<{ schema: string; name: string }[]> {
+  return sql<{ schema: string; name: string }[]>`
+    select distinct n.nspname::text as schema, format('%I.%I', n.nspname, c.relname) as name
       from pg_catalog.pg_class c
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace
      where c.relkind in ('r', 'p') and n.nspname <> 'retain_guard'
        and (has_any_column_privilege('retain_guard_owner', c.oid, 'select, update')
             or has_any_column_privilege('retain_app', c.oid, 'select, update'))
        and n.nspname not in ('pg_catalog', 'information_schema')`;
-  return rows.map(({ table }) => table);
 }

@@ -50,6 +50,13 @@ export function matchRule(
       );
       continue;
     }
+    if (!column.standard) {
+      problem(
+        path,
+        'WHERE_TYPE',
+        `${nameOf(aggregate.root)}.${column.name} has type ${column.type}, which compares in a way of its own; conditions need a built-in type, an enum or a domain`,
+      );
+    }
     where.push({ condition, column });
     const literals =
       condition.op === 'in'

@@ -45,8 +45,30 @@ export function matchStore(
     const resolved = matchRule(rule, aggregate, problem, values);
     if (resolved) rules.set(rule.id, resolved);
   }
-  findings.push(...vanishingTriggers(rules));
+  findings.push(...vanishingTriggers(rules), ...sharedParts(aggregates));
   return { findings, values, store: { aggregates, rules } };
+}
+
+/** A row with two owners goes with the first of them, though it still belongs to somebody who stays. */
+function sharedParts(aggregates: ReadonlyMap<string, Aggregate>): RealityFinding[] {
+  const owners = new Map<number, Set<string>>();
+  return [...aggregates.values()].flatMap(({ recordClass, owned }) =>
+    owned.flatMap(({ table, path }) => {
+      const edge = path.at(-1);
+      const known = owners.get(table.topOid) ?? new Set<string>();
+      owners.set(table.topOid, known.add(edge?.constraint ?? ''));
+      if (known.size < 2) return [];
+      const [one, other] = [...known].slice(-2);
+      return [
+        {
+          path: ['record_classes', recordClass.id, 'references'],
+          severity: 'warning' as const,
+          code: 'PART_SHARED',
+          message: `${table.schema}.${table.name} is owned through ${one} and through ${other}: a row goes with whichever owner goes first, though the other stays; say blocking for one of them if that is not meant`,
+        },
+      ];
+    }),
+  );
 }
 
 /**
@@ -92,15 +114,16 @@ export function stepModel(
     (other) =>
       other.rule.appliesTo === resolved.rule.appliesTo && STAGE[other.rule.then.kind] > stage,
   );
+  const laterStages = later.map(dueOf);
   const { aggregate } = resolved;
   return {
     aggregate,
     due,
-    laterStages: later.map(dueOf),
+    laterStages,
     action: resolved.rule.then.kind,
     overwrites: resolved.overwrites,
     scoped: scopedTables(store, aggregate),
-    source: sourceOf(aggregate, due),
+    source: sourceOf(aggregate, due, laterStages),
   };
 }
 

@@ -19,12 +19,20 @@ import {
   young,
 } from './fragments.ts';
 import { quoteIdentifier } from './identifier.ts';
-import { type HoldScope, isSimple, type StepModel, tablesHoldsPass } from './step-model.ts';
+import {
+  changingParts,
+  type HoldScope,
+  isSimple,
+  type StepModel,
+  tablesHoldsPass,
+} from './step-model.ts';
 
 /** What the guard stores for a step, as JSON: the flow, its statements and the bound values. */
 export type StepStatements = {
   /** Statements that match no row and lock their table against a change of shape. */
   readonly steady: readonly string[];
+  /** Partitions can be attached beside those locks: the shape is then compared once more at the end. */
+  readonly partitioned: boolean;
   readonly values: readonly string[];
 } & (
   | { readonly flow: 'simple'; readonly batch: string }
@@ -36,6 +44,8 @@ export type StepStatements = {
       /** Each clears pointers between records of the batch and answers where its rows are now. */
       readonly unlink: readonly string[];
       readonly parts: readonly { readonly table: string; readonly sql: string }[];
+      /** Each answers a row when a part did not go with its record. */
+      readonly remains: readonly string[];
       readonly root: string;
     }
 );
@@ -159,7 +169,13 @@ function simpleStatements(model: StepModel): StepStatements {
     `  from (select count(*)::integer as picked, (count(*) filter (where d.free))::integer as free from marked d) m,`,
     `       (select count(*)::integer as destroyed, array_agg(g.key) as keys from gone g) g`,
   ].join('\n');
-  return { flow: 'simple', steady: steadyStatements(model), batch, values: values.list };
+  return {
+    flow: 'simple',
+    steady: steadyStatements(model),
+    partitioned: isPartitioned(model),
+    batch,
+    values: values.list,
+  };
 }
 
 /** Key of a record as text: a plain text for one column, an array for several. */
@@ -193,8 +209,12 @@ function aggregateStatements(model: StepModel): StepStatements {
   return {
     flow: 'aggregate',
     steady: steadyStatements(model),
+    partitioned: isPartitioned(model),
     pick,
-    locks: model.aggregate.owned.map((part) => lockPart(model, part.path)),
+    locks: changingParts(model.aggregate).map((part) => lockPart(model, part.path)),
+    remains: model.aggregate.owned
+      .filter((part) => part.table.triggers.length > 0)
+      .map((part) => remainingPart(model, part.path)),
     decide,
     unlink: model.aggregate.detached
       .filter(
@@ -282,6 +302,19 @@ function lockPart(model: StepModel, path: readonly Edge[]): string {
   return `select 1 from ${model.aggregate.root.sql} r ${down.sql} where ${AT_ROWS} for update of ${down.alias}`;
 }
 
+/** A trigger can keep a row from going; only tables with triggers are looked at again. */
+function remainingPart(model: StepModel, path: readonly Edge[]): string {
+  const down = joinDown('r', path, 'p');
+  return `select 1 from ${model.aggregate.root.sql} r ${down.sql} where ${AT_ROWS} limit 1`;
+}
+
+function isPartitioned(model: StepModel): boolean {
+  const { root } = model.aggregate;
+  return [root, ...changingParts(model.aggregate).map((part) => part.table)].some(
+    (table) => table.kind === 'partitioned',
+  );
+}
+
 function deletePart(model: StepModel, path: readonly Edge[]): string {
   const { target, from, where } = partTarget(model, path);
   return `delete from ${target} x using ${from} where ${where}`;
@@ -362,9 +395,11 @@ function verdictCtes(
   set: 'small' | 'large',
   at = 'null',
 ): string {
-  const { root, owned, blocking } = model.aggregate;
+  const { root, owned, detached, blocking } = model.aggregate;
   const test = rootTest(model, values);
-  const changed = owned.map((part, index) =>
+  // A detached row written since would bring a record back that was reduced or anonymised already.
+  const looked = model.action === 'delete' ? owned : [...owned, ...detached];
+  const changed = looked.map((part, index) =>
     existsBelow(part.path, `y${index}_`, (alias) => young(alias)),
   );
   const blocks = blocking.map((part, index) => existsBelow(part.path, `b${index}_`, () => ''));
@@ -462,8 +497,8 @@ export interface CountingStatement {
   readonly values: readonly string[];
 }
 
-// Fixes the types of all parameters, whichever of them the rest uses.
-const GIVEN =
+/** Fixes the types of all parameters, whichever of them the rest uses. */
+export const GIVEN =
   'given as (select $1::text[], $2::text[], $3::integer, $4::uuid, $5::integer, $6::bigint, $7::integer, $8::text[])';
 
 /**

@@ -80,8 +80,14 @@ export function isSimple(model: StepModel): boolean {
  * another row can make a record due (the last open contract, the complaint that blocked), the planned
  * keys are listed instead.
  */
-export function sourceOf(aggregate: Aggregate, due: DueTest): StepSource {
-  return due.trigger.kind === 'column' && aggregate.blocking.length === 0 ? 'range' : 'planned';
+export function sourceOf(
+  aggregate: Aggregate,
+  due: DueTest,
+  laterStages: readonly DueTest[],
+): StepSource {
+  // A later stage that stops being due would hand its records to this one.
+  const ownRowDecides = [due, ...laterStages].every(({ trigger }) => trigger.kind === 'column');
+  return ownRowDecides && aggregate.blocking.length === 0 ? 'range' : 'planned';
 }
 
 /** Tables of other classes that are read on the way from a row to a record that a hold could name. */

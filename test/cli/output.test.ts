@@ -70,6 +70,7 @@ const PLAN: PlanDocument = {
       overdueDays: null,
     }),
   ],
+  reach: { class: ['customer'], subject: [] },
   notRun: [{ rule: 'calls', recordClass: 'call_recording', why: 'undecided: no period yet' }],
 };
 const DIGEST = `sha256:${'91cc4e'.padEnd(64, '0')}`;

@@ -31,7 +31,7 @@ async function findings(folder: Entry, rule: Entry): Promise<readonly RealityFin
 
 /** A fresh schema `public` for each case. */
 async function within(setup: string): Promise<void> {
-  await admin.sql.unsafe(`drop schema public cascade; create schema public; ${setup}`);
+  await admin.sql.unsafe(`drop schema public cascade; create schema public; set search_path = public; ${setup}; reset search_path`);
 }
 
 const BY_DAY = deleteAfter('folder', 'closed_on');

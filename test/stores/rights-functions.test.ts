@@ -25,6 +25,7 @@ describe('which functions a role may call', () => {
     retain_worker: ['claim_lane', 'dispose_batch', 'register_epoch', 'seal_batch'],
     retain_auditor: ['find_ref'],
     retain_app: [
+      'adopt_schedule',
       'barrier_key',
       'close_run',
       'control_run',

@@ -15,7 +15,12 @@ begin
     end if;
   end loop;
   -- Whoever installs must be able to act as the owner; a superuser is already.
-  if not pg_catalog.pg_has_role(current_user, 'retain_guard_owner', 'member') then
+  -- 009 takes this membership away again.
+  if current_setting('server_version_num')::integer >= 160000 then
+    if not pg_catalog.pg_has_role(current_user, 'retain_guard_owner', 'set') then
+      execute format('grant retain_guard_owner to %I with inherit true, set true', current_user);
+    end if;
+  elsif not pg_catalog.pg_has_role(current_user, 'retain_guard_owner', 'member') then
     execute format('grant retain_guard_owner to %I', current_user);
   end if;
 end

@@ -5,10 +5,20 @@ set local role retain_guard_owner;
 create table if not exists retain_guard.installation (
   only_row      boolean     primary key default true check (only_row),
   version       integer     not null,
+  -- One database has one guard for one store: holds reach only the classes of that store.
+  store         text        not null,
   installed_at  timestamptz not null default clock_timestamp(),
   installed_by  text        not null default session_user
 );
 comment on table retain_guard.installation is 'Which version of the guard is installed.';
+
+create table if not exists retain_guard.schedule_in_force (
+  only_row      boolean     primary key default true check (only_row),
+  version       integer     not null check (version > 0),
+  adopted_at    timestamptz not null default clock_timestamp()
+);
+comment on table retain_guard.schedule_in_force is
+  'The newest schedule version this store has heard of. Plans of an older one run no further batch.';
 
 -- Plans ---------------------------------------------------------------------------------------------
 
@@ -184,12 +194,15 @@ create table if not exists retain_guard.hold (
   effective_at     timestamptz not null,
   review_on        date        not null,
   version          bigint      not null unique,
+  schedule_version integer     not null,
   released_at      timestamptz,
   released_by      text,
   released_because text,
   released_version bigint      unique,
   check (num_nulls(released_at, released_by, released_because, released_version) in (0, 4))
 );
+comment on column retain_guard.hold.schedule_version is
+  'In whose words the hold names classes and subjects.';
 comment on column retain_guard.hold.effective_at is
   'Read from the database clock while no batch was running: every later batch has a later executed_at.';
 create index if not exists hold_by_matter on retain_guard.hold (matter_id);
@@ -218,6 +231,14 @@ create table if not exists retain_guard.hold_subject (
   primary key (subject_kind, subject, hold_no)
 );
 create index if not exists hold_subject_by_hold on retain_guard.hold_subject (hold_no);
+
+create table if not exists retain_guard.hold_reach (
+  kind          text not null check (kind in ('class', 'subject')),
+  name          text not null,
+  primary key (kind, name)
+);
+comment on table retain_guard.hold_reach is
+  'Every class and kind of subject that a hold ever named. Small, so that each batch can compare it with its plan.';
 
 create table if not exists retain_guard.hold_state (
   only_row  boolean primary key default true check (only_row),

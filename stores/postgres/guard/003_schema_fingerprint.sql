@@ -24,8 +24,9 @@ begin
       select i.inhrelid from pg_inherits i join tree on tree.oid = i.inhparent
     ),
     facts(kind, fact) as (
-      select 1, format('%s %s %s %s %s %s', c.oid::regclass, c.relkind, c.relrowsecurity,
-                       c.relforcerowsecurity, c.relispartition,
+      -- The oid too: another table under the same name is another table.
+      select 1, format('%s %s %s %s %s %s %s %s', c.oid, c.oid::regclass, c.relkind, c.relrowsecurity,
+                       c.relforcerowsecurity, c.relispartition, pg_get_expr(c.relpartbound, c.oid),
                        array(select w.rulename from pg_rewrite w where w.ev_class = c.oid order by 1))
         from pg_class c join tree using (oid)
       union all

@@ -1,6 +1,18 @@
 -- Registering plans, deciding on them, opening, steering and closing runs. For retain_app.
 set local role retain_guard_owner;
 
+-- Tells the store which schedule version is in force; never an older one. Whoever plans, opens a run or
+-- places a hold says it first, so that a hold and the batches that must see it agree on the classes.
+create or replace function retain_guard.adopt_schedule(p_version integer)
+returns void
+language sql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into retain_guard.schedule_in_force as f (version) values (p_version)
+  on conflict (only_row) do update set version = excluded.version, adopted_at = clock_timestamp()
+   where f.version < excluded.version
+$$;
+
 -- Stores a plan with the exact statements of its steps and the lanes that will work them. Everything
 -- that later decides is read out of `p_document`, whose SHA-256 people approve; a statement whose own
 -- SHA-256 the document does not name is refused here and again before every batch.
@@ -28,9 +40,12 @@ begin
     perform retain_guard.refuse('STATEMENT_NOT_APPROVED', 'The plan and its statements do not agree in number.');
   end if;
 
-  -- Keys of plans that nobody may run any more must not linger.
+  perform retain_guard.require_current_plan(doc);
+
+  -- Keys of plans that nobody may run any more must not linger; an open run still counts by them.
   delete from retain_guard.planned k using retain_guard.plan p
-   where p.run_id = k.run_id and p.expires_at <= clock_timestamp();
+   where p.run_id = k.run_id and p.expires_at <= clock_timestamp()
+     and not exists (select from retain_guard.run r where r.run_id = p.run_id and r.closed_at is null);
 
   insert into retain_guard.plan (run_id, document, digest, requested_by, expires_at, t0, hold_version)
   values (the_run, p_document, 'sha256:' || encode(sha256(convert_to(p_document, 'UTF8')), 'hex'), p_requested_by,
@@ -107,6 +122,7 @@ begin
   if not found then
     perform retain_guard.refuse('PLAN_UNKNOWN', 'There is no such plan in this store.');
   end if;
+  perform retain_guard.require_current_plan(the_plan.document::jsonb);
   select opened_at into answer from retain_guard.run where run_id = p_run and closed_at is null;
   if found then
     return answer;
@@ -174,6 +190,8 @@ as $$
 declare
   answer timestamptz;
 begin
+  -- Batches hold this row shared: the ones in flight end first, and what they staged is seen below.
+  perform from retain_guard.run where run_id = p_run for update;
   if exists (select from retain_guard.batch_staged where run_id = p_run) then
     perform retain_guard.refuse('UNSEALED_BACKLOG', 'Batches of this run are not sealed yet.');
   end if;

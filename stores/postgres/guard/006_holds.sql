@@ -24,6 +24,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   asked_at timestamptz := clock_timestamp();
+  words    integer;
 begin
   perform retain_guard.require_read_committed();
   if coalesce(array_length(p_keys, 1), 0) + coalesce(array_length(p_subjects, 1), 0) = 0 then
@@ -35,17 +36,24 @@ begin
 
   perform pg_advisory_xact_lock(retain_guard.barrier_key());
 
+  select f.version into words from retain_guard.schedule_in_force f;
+  if not found then
+    perform retain_guard.refuse('SCHEDULE_NOT_INSTALLED', 'This store has not heard of any schedule yet.');
+  end if;
   update retain_guard.hold_state s set version = s.version + 1 returning s.version into version;
   placed_at := asked_at;
   effective_at := clock_timestamp();
   insert into retain_guard.hold as h
-    (matter_id, reason, because, placed_by, placed_at, effective_at, review_on, version)
-  values (p_matter, p_reason, p_because, p_placed_by, asked_at, place_hold.effective_at, p_review_on, place_hold.version)
+    (matter_id, reason, because, placed_by, placed_at, effective_at, review_on, version, schedule_version)
+  values (p_matter, p_reason, p_because, p_placed_by, asked_at, place_hold.effective_at, p_review_on, place_hold.version, words)
   returning h.hold_no into hold_no;
   insert into retain_guard.hold_key (record_class, key_text, hold_no)
   select distinct k.class, k.key, place_hold.hold_no from unnest(p_classes, p_keys) as k(class, key);
   insert into retain_guard.hold_subject (subject_kind, subject, hold_no)
   select distinct s.kind, s.subject, place_hold.hold_no from unnest(p_subject_kinds, p_subjects) as s(kind, subject);
+  insert into retain_guard.hold_reach (kind, name)
+  select 'class', c from unnest(p_classes) as c union select 'subject', k from unnest(p_subject_kinds) as k
+  on conflict do nothing;
   return next;
 end
 $$;

@@ -54,6 +54,7 @@ begin
   if (plan_doc ->> 'expiresAt')::timestamptz <= clock_timestamp() then
     perform retain_guard.refuse('PLAN_EXPIRED', 'The plan has expired. Make a new one.');
   end if;
+  perform retain_guard.require_current_plan(plan_doc);
   step_doc := plan_doc #> array['steps', (p_step - 1)::text];
   select s.statements into statements_text from retain_guard.step s where s.run_id = p_run and s.step_no = p_step;
   if encode(sha256(convert_to(the_plan.document, 'UTF8')), 'hex') <> substr(the_plan.digest, 8)
@@ -123,6 +124,7 @@ declare
   part         jsonb;
   lock_sql     text;
   unlink_sql   text;
+  left_sql     text;
   part_count   bigint;
   backlog      integer;
   oldest       timestamptz;
@@ -140,7 +142,9 @@ begin
     perform retain_guard.refuse('FENCED', 'A later worker has taken over this lane.');
   end if;
   seq := the_lane.seq;
-  select r.control into the_control from retain_guard.run r where r.run_id = p_run and r.closed_at is null;
+  -- Shared until the end: a pause, a stop or a closing waits for the batches in flight and then holds.
+  select r.control into the_control from retain_guard.run r
+   where r.run_id = p_run and r.closed_at is null for share;
   if not found then
     perform retain_guard.refuse('RUN_NOT_OPEN', 'This run is not open.');
   end if;
@@ -201,12 +205,26 @@ begin
         parts := parts || jsonb_build_object(part ->> 'table',
                    coalesce((parts ->> (part ->> 'table'))::bigint, 0) + part_count);
       end loop;
+      for left_sql in select jsonb_array_elements_text(sql -> 'remains') loop
+        execute left_sql using due_rows, due_rels;
+        get diagnostics part_count = row_count;
+        if part_count > 0 then
+          perform retain_guard.refuse('BATCH_MISMATCH', 'A trigger kept a part from going with its record.');
+        end if;
+      end loop;
       execute sql ->> 'root' using due_rows, due_rels, null::integer, p_run, p_step, plan_holds, young, bound_values;
       get diagnostics part_count = row_count;
       if part_count <> destroyed then
         perform retain_guard.refuse('BATCH_MISMATCH', 'The batch destroyed another number of records than it decided on.');
       end if;
     end if;
+  end if;
+
+  -- A partition can be attached beside a running batch, with rows that nobody planned.
+  if (sql ->> 'partitioned')::boolean and
+     retain_guard.schema_sha256(array(select jsonb_array_elements_text(step_doc -> 'tables')))
+     is distinct from step_doc ->> 'schemaSha256' then
+    perform retain_guard.refuse('SCHEMA_DRIFT', 'The tables of this step have changed since the plan. Make a new plan.');
   end if;
 
   -- The counts must add up for what was picked, whatever the statements say.

@@ -19,7 +19,9 @@ begin
 end
 $$;
 
--- Stores the header and the packed references of a batch and forgets its keys, in one transaction.
+-- Stores the header and the packed references of a batch and forgets its keys, in one transaction. What
+-- the header says of the batch is compared with what the guard itself wrote down when it destroyed.
+--
 -- Answers false when the batch was sealed before. Refuses a header or references that do not fit the
 -- batch, or that do not continue the chain of the lane.
 create or replace function retain_guard.seal_batch(
@@ -51,7 +53,20 @@ begin
   if octet_length(p_refs) <> 32 * the_batch.destroyed
      or header ->> 'batch' is distinct from p_batch::text
      or header #>> '{items,sha256}' is distinct from encode(sha256(p_refs), 'hex')
-     or header ->> 'prev' is distinct from previous then
+     or header ->> 'prev' is distinct from previous
+     or not exists (select from retain_guard.key_epoch e
+                     where e.key_epoch = p_key_epoch and header ->> 'key_epoch' = p_key_epoch)
+     or not header @> jsonb_build_object(
+          'kind', 'batch', 'run', the_batch.run_id, 'step', the_batch.step_no, 'lane', the_batch.lane_no,
+          'seq', the_batch.seq, 'class', the_batch.record_class, 'action', the_batch.action,
+          'table', the_batch.table_name, 'parts', the_batch.parts, 'schema_sha256', the_batch.schema_sha256,
+          'txid', the_batch.txid::text,
+          'executed_at', to_char(the_batch.executed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+          'rule', jsonb_build_object('id', the_batch.rule_id, 'version', the_batch.rule_version),
+          'approval', jsonb_build_object('id', the_batch.run_id, 'sha256', (
+            select substr(p.digest, 8) from retain_guard.plan p where p.run_id = the_batch.run_id)),
+          'holds', jsonb_build_object('checked', true, 'version', the_batch.hold_version::text),
+          'items', jsonb_build_object('count', the_batch.destroyed, 'len', 32)) then
     perform retain_guard.refuse('BATCH_MISMATCH', 'The seal does not fit the batch.');
   end if;
   insert into retain_guard.batch_sealed (batch_id, key_epoch, header, refs, sealed_by, recovered)

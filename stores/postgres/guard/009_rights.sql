@@ -9,6 +9,7 @@ grant execute on function
   retain_guard.schema_sha256(text[]),
   retain_guard.barrier_key(),
   retain_guard.planned_sha256(uuid, integer),
+  retain_guard.adopt_schedule(integer),
   retain_guard.register_plan(text, text, text[], jsonb),
   retain_guard.decide_plan(uuid, text, text, text),
   retain_guard.open_run(uuid, text),
@@ -33,10 +34,7 @@ to retain_worker;
 
 grant select on
   retain_guard.installation, retain_guard.plan, retain_guard.step, retain_guard.lane, retain_guard.decision,
-  retain_guard.run, retain_guard.batch, retain_guard.batch_sealed, retain_guard.matter, retain_guard.hold,
+  retain_guard.run, retain_guard.batch, retain_guard.batch_sealed, retain_guard.matter, retain_guard.hold, retain_guard.schedule_in_force,
   retain_guard.key_epoch
 to retain_auditor;
 grant execute on function retain_guard.find_ref(uuid, text, bytea) to retain_auditor;
-
-insert into retain_guard.installation (version) values (1)
-on conflict (only_row) do update set version = excluded.version, installed_at = clock_timestamp(), installed_by = session_user;
