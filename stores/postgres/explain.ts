@@ -1,6 +1,7 @@
 /** Questions about one record: is it there, what triggers its rules, what blocks it, which holds reach it. */
 import type { Sql } from 'postgres';
 import type { Aggregate } from './aggregate.ts';
+import { GIVEN } from './counting.ts';
 import {
   column,
   dueTest,
@@ -14,7 +15,6 @@ import {
 } from './fragments.ts';
 import type { ResolvedRule } from './match-rule.ts';
 import { type ResolvedStore, scopedTables } from './reality.ts';
-import { GIVEN } from './statements.ts';
 
 export interface RecordHold {
   readonly holdNo: number;

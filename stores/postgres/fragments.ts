@@ -263,3 +263,23 @@ export function heldSubjects(kind: string, of?: ColumnOf): string {
   const test = of ? among(of, 's.subject', any, C) : '';
   return `select s.subject from retain_guard.hold_subject s join retain_guard.hold h using (hold_no) where s.${ofKind}${test} and ${ACTIVE}`;
 }
+
+/** Key of a record as text: a plain text for one column, an array for several. */
+export function keyTuple(alias: string, model: StepModel): string {
+  const texts = model.aggregate.key.map((part) => `${column(alias, part.name)}::text`);
+  return texts.length === 1 ? (texts[0] ?? '') : `array[${texts.join(', ')}]`;
+}
+
+/** The `set` list of a step that blanks columns. */
+export function overwriteList(model: StepModel, values: Values): string {
+  return model.overwrites
+    .map(
+      ({ column: info, constant }) =>
+        `${quoteIdentifier(info.name)} = ${constant === null ? 'null' : values.add(constant, info.type)}`,
+    )
+    .join(', ');
+}
+
+/** The rows a batch has locked: $1 their places, $2 their tables. */
+export const AT_ROWS =
+  'r.ctid = any ($1) and (r.tableoid, r.ctid) in (select * from unnest($2, $1))';

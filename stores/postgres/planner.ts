@@ -6,15 +6,15 @@ import { createHash } from 'node:crypto';
 import type { TransactionSql } from 'postgres';
 import type { StepCounts } from '../../domain/plan.ts';
 import type { StoreConnection } from './connection.ts';
-import { asStore } from './driver-error.ts';
 import {
   type CountingStatement,
   countStatement,
   partCountStatement,
   planKeysStatement,
   splitStatement,
-  stepStatements,
-} from './statements.ts';
+} from './counting.ts';
+import { asStore } from './driver-error.ts';
+import { stepStatements } from './statements.ts';
 import { changingParts, type StepModel, tablesHoldsPass } from './step-model.ts';
 
 /** What the database said about one step. */

@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { keyCommitment } from '../../ledger/references.ts';
+import { sealBatch } from '../../ledger/batch-header.ts';
+import { canonicalJson, type CanonicalValue } from '../../ledger/canonical.ts';
+import type { Plan } from '../../domain/plan.ts';
+import type { StagedBatch } from '../../stores/store.ts';
+import { type Governed, governedDatabase } from '../support/governed.ts';
+import { closingTable, deleteAfter, partTable, scheduleText } from './small-schedule.ts';
+import { idsOf, refusalOf, weaken } from './tampering.ts';
+
+// A stolen worker credential may seal, but only what the guard itself wrote down when it destroyed.
+let governed: Governed;
+let plan: Plan;
+let staged: StagedBatch;
+let seal: ReturnType<typeof sealBatch>;
+
+beforeAll(async () => {
+  governed = await governedDatabase({
+    setup: (sql) =>
+      sql.unsafe(`${closingTable('folder')} ${partTable('sheet', 'folder')}
+        insert into folder select n, '2001-01-01' from generate_series(1, 3) n;
+        insert into folder values (4, '2026-01-01');
+        insert into sheet select n, n from generate_series(1, 4) n`),
+    schedule: scheduleText({
+      classes: {
+        folder: { table: 'public.folder', references: { sheet_folder_id_fkey: 'owned' } },
+      },
+      rules: { folder_rule: deleteAfter('folder', 'closed_on') },
+    }),
+  });
+  const { guard, retain } = governed;
+  plan = await governed.plan();
+  await governed.approve(plan);
+  await governed.open(plan);
+  const lane = { run: plan.document.run, step: 1, lane: 1 };
+  const step = await guard.describeStep(lane.run, lane.step);
+  const epoch = await retain.epochKeys.forWriting(step.recordClass);
+  await guard.registerEpoch(epoch.id, keyCommitment(epoch.key));
+  await guard.registerEpoch('another', keyCommitment(epoch.key));
+  const { fence } = await guard.claimLane(lane);
+  const batch = await guard.disposeBatch(lane, fence, 10);
+  if (!batch.staged) throw new Error('nothing was destroyed');
+  staged = batch.staged;
+  const context = { prev: '0'.repeat(64), epoch, worker: 'test-worker', recovered: false };
+  seal = sealBatch(step, staged, context);
+});
+afterAll(() => governed.end());
+
+type Header = Record<string, CanonicalValue>;
+const truth = () => JSON.parse(seal.header.toString('utf8')) as Header;
+
+function sealed(changed: Header, keyEpoch = seal.keyEpoch) {
+  const header = canonicalJson({ ...truth(), ...changed });
+  return governed.guard.sealBatch({ ...seal, header, keyEpoch, sealedBy: 'w', recovered: false });
+}
+const inside = (field: string, changed: Header) => () => ({
+  [field]: { ...(truth()[field] as Header), ...changed },
+});
+
+const FORGED: [string, () => Header][] = [
+  ['another kind', () => ({ kind: 'note' })],
+  ['another run', () => ({ run: '00000000-0000-4000-8000-000000000000' })],
+  ['another step', () => ({ step: 2 })],
+  ['another lane', () => ({ lane: 2 })],
+  ['another place in the lane', () => ({ seq: 2 })],
+  ['another header before it', () => ({ prev: 'ab'.repeat(32) })],
+  ['another class', () => ({ class: 'invoice' })],
+  ['another action', () => ({ action: 'reduce' })],
+  ['another table', () => ({ table: 'public.sheet' })],
+  ['fewer parts', () => ({ parts: { 'public.sheet': 1 } })],
+  ['no parts', () => ({ parts: {} })],
+  ['another rule', inside('rule', { id: 'other_rule' })],
+  ['another version of the rule', inside('rule', { version: 2 })],
+  ['another approval', inside('approval', { sha256: 'ab'.repeat(32) })],
+  ['an approval of another plan', inside('approval', { id: 'another' })],
+  ['another count', inside('items', { count: 2 })],
+  ['another length', inside('items', { len: 16 })],
+  ['other references', inside('items', { sha256: 'ab'.repeat(32) })],
+  ['another instant', () => ({ executed_at: '2001-01-01T00:00:00.000000Z' })],
+  ['another transaction', () => ({ txid: '1' })],
+  ['another shape of the tables', () => ({ schema_sha256: 'ab'.repeat(32) })],
+  ['holds not checked', inside('holds', { checked: false })],
+  ['another hold version', inside('holds', { version: '99' })],
+  ['another key epoch than the one given', () => ({ key_epoch: 'another' })],
+];
+
+it.each(FORGED)('a header that says %s is refused', async (_name, forged) => {
+  expect(await refusalOf(sealed(forged()))).toBe('BATCH_MISMATCH');
+});
+
+it('a key epoch that nobody registered is refused, and one that the header does not name', async () => {
+  expect(await refusalOf(sealed({ key_epoch: 'unheard' }, 'unheard'))).toBe('BATCH_MISMATCH');
+  expect(await refusalOf(sealed({}, 'another'))).toBe('BATCH_MISMATCH');
+});
+
+it.each(FORGED.flatMap(([, forged]) => Object.keys(forgedKeys(forged))))(
+  'a header without %s is refused',
+  async (field) => {
+    const { [field]: _gone, ...rest } = truth();
+    const header = canonicalJson(rest);
+    const forged = { ...seal, header, sealedBy: 'w', recovered: false };
+    expect(await refusalOf(governed.guard.sealBatch(forged))).toBe('BATCH_MISMATCH');
+  },
+);
