@@ -52,6 +52,7 @@ afterAll(() => governed.end());
 
 beforeEach(async () => {
   const { sql } = governed;
+  await sql`truncate retain.run`;
   await sql`delete from retain.schedule_version where version > 1`;
   await sql`update retain_guard.schedule_in_force set version = 1`;
   await sql`truncate contract, copied, card, retain_guard.matter, retain_guard.hold_reach cascade`;

@@ -56,13 +56,16 @@ begin
      or header ->> 'prev' is distinct from previous
      or not exists (select from retain_guard.key_epoch e
                      where e.key_epoch = p_key_epoch and header ->> 'key_epoch' = p_key_epoch)
+     or header -> 'parts' is distinct from the_batch.parts
      or not header @> jsonb_build_object(
           'kind', 'batch', 'run', the_batch.run_id, 'step', the_batch.step_no, 'lane', the_batch.lane_no,
           'seq', the_batch.seq, 'class', the_batch.record_class, 'action', the_batch.action,
-          'table', the_batch.table_name, 'parts', the_batch.parts, 'schema_sha256', the_batch.schema_sha256,
+          'table', the_batch.table_name, 'schema_sha256', the_batch.schema_sha256,
           'txid', the_batch.txid::text,
           'executed_at', to_char(the_batch.executed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-          'rule', jsonb_build_object('id', the_batch.rule_id, 'version', the_batch.rule_version),
+          'worker', p_sealed_by, 'recovered', p_recovered,
+          'rule', jsonb_build_object('id', the_batch.rule_id, 'version', the_batch.rule_version, 'sha256', (
+            select p.document::jsonb #>> '{schedule,sha256}' from retain_guard.plan p where p.run_id = the_batch.run_id)),
           'approval', jsonb_build_object('id', the_batch.run_id, 'sha256', (
             select substr(p.digest, 8) from retain_guard.plan p where p.run_id = the_batch.run_id)),
           'holds', jsonb_build_object('checked', true, 'version', the_batch.hold_version::text),
