@@ -26,7 +26,6 @@ async function main(): Promise<void> {
     const machine = await describe(server, args);
     for (const [name, value] of Object.entries(machine)) say(`${name.padEnd(10)}  ${value}`);
     const figures = await measure(server, args, log);
-    say(`\n${table(figures)}`);
     if (args.json) say(JSON.stringify({ machine, arguments: args, figures }));
   } finally {
     await server.stop();
@@ -48,7 +47,7 @@ async function measure(
       const { records, runs } = args;
       const parts: Record<Part, () => Promise<Figure[]>> = {
         speed: () => measureSpeed(server, guarded, whole.way, { ...args, onProgress }),
-        'per-record': () => measurePerRecord(server, whole, runs),
+        'per-record': () => measurePerRecord(server, whole),
         memory: () => measureMemory(server, guarded, records),
         holds: () => measureHolds(server, guarded, records),
         planning: () => measurePlanning(server, guarded, runs),
@@ -56,7 +55,9 @@ async function measure(
       const figures: Figure[] = [];
       for (const part of args.parts) {
         onProgress(part);
-        figures.push(...(await parts[part]()));
+        const measured = await parts[part]();
+        say(`\n${table(measured)}`);
+        figures.push(...measured);
       }
       return figures;
     } finally {

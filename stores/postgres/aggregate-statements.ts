@@ -74,7 +74,7 @@ function pickRange(model: StepModel, values: Values): string {
     `     for update of r`,
     `)`,
     `select (select count(*) from range)::integer,`,
-    `       (select ${cursor.asText('g')} from range g order by ${cursor.descending} limit 1),`,
+    `       ${cursor.lastOf('range')},`,
     `       (select array_agg(row_id order by rel_id, row_id) from locked),`,
     `       (select array_agg(rel_id order by rel_id, row_id) from locked)`,
   ].join('\n');

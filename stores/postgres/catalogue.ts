@@ -12,7 +12,7 @@ export interface CatalogueColumn {
    * zone`, `public.mood`. Never `character`, which a cast reads as one single character: `bpchar`.
    */
   readonly type: string;
-  /** A type whose `=` and `<` are PostgreSQL's own: built in, an enum or a domain. */
+  /** A type whose `=` and `<` are PostgreSQL's own: built in, an enum or a domain over one of these. */
   readonly standard: boolean;
   readonly notNull: boolean;
   /** Generated or identity-always columns cannot be set to null or to a constant. */
@@ -92,7 +92,9 @@ export async function readCatalogue(sql: Sql): Promise<Catalogue> {
     select a.attrelid::bigint::text as oid, a.attname as name, case when t.typnamespace = 'pg_catalog'::regnamespace
                 then pg_catalog.format_type(a.atttypid, -1)
                 else format('%I.%I', u.nspname, t.typname) end as type,
-           (t.typnamespace = 'pg_catalog'::regnamespace or t.typtype in ('e', 'd')) as standard,
+           (t.typnamespace = 'pg_catalog'::regnamespace or t.typtype = 'e'
+             or exists (select from pg_catalog.pg_type b where b.oid = t.typbasetype
+                           and (b.typnamespace = 'pg_catalog'::regnamespace or b.typtype = 'e'))) as standard,
            a.attnotnull as not_null, (a.attgenerated <> '' or a.attidentity = 'a') as computed,
            coalesce(l.collisdeterministic, true) as deterministic
       from pg_catalog.pg_attribute a

@@ -151,7 +151,11 @@ async function membershipFindings(sql: Sql): Promise<StoreFinding[]> {
     select m.rolname::text as member, o.rolname::text as of
       from pg_catalog.pg_roles m, pg_catalog.pg_roles o
      where m.oid <> o.oid and not m.rolsuper and pg_has_role(m.oid, o.oid, 'member')
-       and (m.rolname = any (${[...ROLES]}) or o.rolname = 'retain_guard_owner')`;
+       and (m.rolname = any (${[...ROLES]})
+            -- Who created the role may grant it, and PostgreSQL calls that membership too.
+            or (o.rolname = 'retain_guard_owner'
+                and case when current_setting('server_version_num')::integer < 160000 then true
+                         else pg_has_role(m.oid, o.oid, 'usage') or pg_has_role(m.oid, o.oid, 'set') end))`;
   const login = await sql<{ name: string; super: boolean }[]>`
     select rolname::text as name, rolsuper as super from pg_catalog.pg_roles
      where (rolname = 'retain_guard_owner' and rolcanlogin) or (rolname = any (${[...ROLES]}) and rolsuper)`;

@@ -5,7 +5,6 @@
  */
 import { readdir, readFile } from 'node:fs/promises';
 import type { Sql } from 'postgres';
-import { RetentionError } from '../../domain/errors.ts';
 import type { Aggregate } from './aggregate.ts';
 import type { CatalogueTable } from './catalogue.ts';
 import type { StoreConnection } from './connection.ts';
@@ -164,7 +163,6 @@ export async function installGuard(
 export async function uninstallGuard(connection: StoreConnection): Promise<void> {
   await asStore(connection.store, async () => {
     const { sql } = connection;
-    await refuseWhileBusy(connection);
     const functions = await sql<{ signature: string }[]>`
       select p.oid::regprocedure::text as signature from pg_catalog.pg_proc p
         join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = 'retain_guard'`;
@@ -174,6 +172,7 @@ export async function uninstallGuard(connection: StoreConnection): Promise<void>
     const script = [
       'begin;',
       roles?.sql ?? '',
+      REFUSE_WHILE_BUSY,
       'delete from retain_guard.planned;',
       'drop trigger if exists planned_is_closed on retain_guard.planned;',
       ...functions.map(({ signature }) => `drop function ${signature} cascade;`),
@@ -192,18 +191,17 @@ export async function uninstallGuard(connection: StoreConnection): Promise<void>
   });
 }
 
-async function refuseWhileBusy({ sql, store }: StoreConnection): Promise<void> {
-  const [busy] = await sql<{ runs: number; batches: number }[]>`
-    select (select count(*)::integer from retain_guard.run where closed_at is null) as runs,
-           (select count(*)::integer from retain_guard.batch_staged) as batches`;
-  if (busy && busy.runs + busy.batches > 0) {
-    throw new RetentionError(
-      'RUN_OPEN',
-      `Store ${store} has ${busy.runs} open runs and ${busy.batches} unsealed batches. Finish or stop them first.`,
-      { store, runs: busy.runs, batches: busy.batches },
-    );
-  }
-}
+// In the script: only there may an installer who is no superuser look. The lock keeps runs from opening.
+const REFUSE_WHILE_BUSY = `
+do $$
+begin
+  lock table retain_guard.run in share row exclusive mode;
+  if exists (select from retain_guard.run where closed_at is null)
+     or exists (select from retain_guard.batch_staged) then
+    perform retain_guard.refuse('RUN_OPEN', 'There are open runs or unsealed batches. Finish or stop them first.');
+  end if;
+end
+$$;`;
 
 async function grantedTables(sql: Sql): Promise<{ schema: string; name: string }[]> {
   return sql<{ schema: string; name: string }[]>`

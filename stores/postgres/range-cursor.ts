@@ -6,9 +6,9 @@ export interface Cursor {
   readonly names: readonly string[];
   readonly after: string;
   readonly order: string;
-  readonly descending: string;
   readonly select: string;
-  readonly asText: (alias: string) => string;
+  /** The last row of a CTE that was picked in this order, as the lane keeps it. */
+  readonly lastOf: (cte: string) => string;
 }
 
 export function rangeCursor(model: StepModel): Cursor {
@@ -26,12 +26,16 @@ export function rangeCursor(model: StepModel): Cursor {
     const row = `(${left}) ${than === '>' ? '>' : '<='} (${bounds.join(', ')})`;
     return `(${parameter} is null or ${leading} ${than}= (${parameter}[1])::${trigger.type} and ${row})`;
   };
+  const texts = names.map((name) => `x.${name}::text`).join(', ');
+  const descending = names.map((name) => `${name} desc`).join(', ');
+  const lastRow = (cte: string) =>
+    `select ${names.join(', ')} from ${cte} order by ${descending} limit 1`;
   return {
     names,
     select: parts.map((part, index) => `${column('r', part.name)} as c${index}`).join(', '),
     after: `${beyond('$1', '>')} and ${beyond('$2', '<')}`,
     order: left,
-    descending: names.map((name) => `${name} desc`).join(', '),
-    asText: (alias) => `array[${names.map((name) => `${alias}.${name}::text`).join(', ')}]`,
+    // Only the one row that is left is turned into text; beside ORDER BY it would be every row.
+    lastOf: (cte) => `(select array[${texts}] from (${lastRow(cte)}) x)`,
   };
 }

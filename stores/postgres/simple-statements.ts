@@ -44,7 +44,7 @@ export function simpleStatements(model: StepModel): { batch: string; values: rea
     `), ${probes.join(', ')},`,
     `${marked},`,
     `gone as (${change} returning ${keyTuple('r', model)} as key)`,
-    `select m.picked, (select ${cursor.asText('d')} from due d order by ${cursor.descending} limit 1),`,
+    `select m.picked, ${cursor.lastOf('due')},`,
     `       g.destroyed, m.picked - m.free, 0, m.free - g.destroyed, g.keys`,
     `  from (select count(*)::integer as picked, (count(*) filter (where d.free))::integer as free from marked d) m,`,
     `       (select count(*)::integer as destroyed, array_agg(g.key) as keys from gone g) g`,

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { placeHold } from '../../app/place-hold.ts';
 import { installSchedule } from '../../app/schedules.ts';
+import { scheduleSha256 } from '../../config/schedule-file.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { closingTable, deleteAfter, partTable, scheduleText } from '../stores/small-schedule.ts';
 import { idsOf, refusalOf, weaken } from '../stores/tampering.ts';
@@ -111,6 +112,17 @@ describe('a plan that keeps six years, and then a version that keeps sixty', () 
       ...{ sha256: 'ab'.repeat(32), document: SIXTY_YEARS, installedBy: 'installer' },
     });
     expect(await refusalOf(governed.open(plan))).toBe('PLAN_STALE');
+    expect(await customers()).toHaveLength(6);
+  });
+
+  it('runs no batch once an install that was cut off is tried again', async () => {
+    await governed.open(plan);
+    await governed.retain.control.addSchedule({
+      ...{ document: SIXTY_YEARS, installedBy: 'installer' },
+      sha256: scheduleSha256(SIXTY_YEARS),
+    });
+    expect((await install(SIXTY_YEARS)).version).toBe(2);
+    expect(await refusalOf(governed.workLane(plan, 1, 1))).toBe('PLAN_STALE');
     expect(await customers()).toHaveLength(6);
   });
 

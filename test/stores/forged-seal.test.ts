@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { keyCommitment } from '../../ledger/references.ts';
-import { sealBatch } from '../../ledger/batch-header.ts';
-import { canonicalJson, type CanonicalValue } from '../../ledger/canonical.ts';
 import type { Plan } from '../../domain/plan.ts';
+import { sealBatch } from '../../ledger/batch-header.ts';
+import { type CanonicalValue, canonicalJson } from '../../ledger/canonical.ts';
+import { keyCommitment } from '../../ledger/references.ts';
 import type { StagedBatch } from '../../stores/store.ts';
 import { type Governed, governedDatabase } from '../support/governed.ts';
 import { closingTable, deleteAfter, partTable, scheduleText } from './small-schedule.ts';
@@ -52,7 +52,13 @@ const truth = () => JSON.parse(seal.header.toString('utf8')) as Header;
 
 function sealed(changed: Header, keyEpoch = seal.keyEpoch) {
   const header = canonicalJson({ ...truth(), ...changed });
-  return governed.guard.sealBatch({ ...seal, header, keyEpoch, sealedBy: WORKER, recovered: false });
+  return governed.guard.sealBatch({
+    ...seal,
+    header,
+    keyEpoch,
+    sealedBy: WORKER,
+    recovered: false,
+  });
 }
 const inside = (field: string, changed: Header) => () => ({
   [field]: { ...(truth()[field] as Header), ...changed },
@@ -128,11 +134,15 @@ it('all of this left the batch as it was: unsealed, its keys staged, its neighbo
 it('twin: a guard that does not compare would keep a false count as proof', async () => {
   const restore = await weaken(governed.sql, 'seal_batch', 'or not header @>', 'or header @>');
   expect(await refusalOf(sealed({}))).toBe('BATCH_MISMATCH');
-  expect(await refusalOf(governed.sql.begin(async (sql) => {
-    const header = canonicalJson({ ...truth(), ...inside('items', { count: 2 })() });
-    await sql`select retain_guard.seal_batch(${seal.batch}, ${seal.keyEpoch}, ${header}, ${seal.refs}, ${WORKER}, false)`;
-    throw new Error('rolled back');
-  }))).toContain('rolled back');
+  expect(
+    await refusalOf(
+      governed.sql.begin(async (sql) => {
+        const header = canonicalJson({ ...truth(), ...inside('items', { count: 2 })() });
+        await sql`select retain_guard.seal_batch(${seal.batch}, ${seal.keyEpoch}, ${header}, ${seal.refs}, ${WORKER}, false)`;
+        throw new Error('rolled back');
+      }),
+    ),
+  ).toContain('rolled back');
   await restore();
 });
 

@@ -31,7 +31,9 @@ async function findings(folder: Entry, rule: Entry): Promise<readonly RealityFin
 
 /** A fresh schema `public` for each case. */
 async function within(setup: string): Promise<void> {
-  await admin.sql.unsafe(`drop schema public cascade; create schema public; set search_path = public; ${setup}; reset search_path`);
+  await admin.sql.unsafe(
+    `drop schema public cascade; create schema public; set search_path = public; ${setup}; reset search_path`,
+  );
 }
 
 const BY_DAY = deleteAfter('folder', 'closed_on');

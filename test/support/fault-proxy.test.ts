@@ -36,7 +36,7 @@ afterEach(async () => {
 
 const insert = (id: number) => sql`insert into record values (${id})`;
 const stored = async () =>
-  (await direct`select id from record order by id`).map((row) => row['id']);
+  (await direct<{ id: number }[]>`select id from record order by id`).map(({ id }) => id);
 const cuts = ['fin', 'rst'] as const;
 const CLOSED = { code: expect.stringMatching(/^(CONNECTION_CLOSED|ECONNRESET)$/) };
 
