@@ -6,6 +6,10 @@ import { FINAL_CODES, mayRetry } from '../../domain/retry.ts';
 
 const CANARY = 'canary-7f3a@example.org';
 
+const ONLY_REPEATS: readonly string[] = ['refusal', 'store', 'integrity', 'bug'];
+/** Refusals of one attempt or one worker: a newer attempt, or a worker that is set up right, may go on. */
+const ANOTHER_ATTEMPT_MAY: readonly string[] = ['FENCED', 'CLOCK_SKEW'];
+
 test.each(Object.keys(ERROR_CODES).filter(isErrorCode))(
   '%s travels with its sentence and facts, and is retried only when that can help',
   (code: ErrorCode) => {
@@ -15,7 +19,7 @@ test.each(Object.keys(ERROR_CODES).filter(isErrorCode))(
       type: code,
       message: 'A sentence.',
       details: [{ step: 1 }],
-      nonRetryable: ERROR_CODES[code] !== 'transient' && code !== 'FENCED',
+      nonRetryable: ONLY_REPEATS.includes(ERROR_CODES[code]) && !ANOTHER_ATTEMPT_MAY.includes(code),
       cause: undefined,
     });
     expect(FINAL_CODES.includes(code)).toBe(!mayRetry(code));

@@ -13,6 +13,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { patchPackage } from '../../scripts/patch-package.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { type CutRule, type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
+import { waitFor } from '../support/wait.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const installed = join(root, 'node_modules', 'postgres');
@@ -181,10 +182,17 @@ describe('the patched driver', () => {
     };
     const sql = patched(proxied, { max: 1, backoff: false });
     await sql`select 1`;
-    await direct`
-      select pg_terminate_backend(pid) from pg_stat_activity
-       where datname = current_database() and pid <> pg_backend_pid()`;
-    await expect(sql`select pg_sleep(5)`).rejects.toThrow();
+    const ended = expect(sql`select pg_sleep(600)`).rejects.toThrow();
+    await waitFor(
+      async () => {
+        const rows = await direct`
+          select pg_terminate_backend(pid) from pg_stat_activity
+           where datname = current_database() and pid <> pg_backend_pid() and query like '%pg_sleep(600)%'`;
+        return rows.length > 0;
+      },
+      { what: 'a query to end' },
+    );
+    await ended;
     expect(await sql`select 7 as v`).toEqual([{ v: 7 }]);
     await proxy.stop();
     await expect(sql`select 1`).rejects.toThrow();
