@@ -4,9 +4,10 @@
  */
 import type { RecordClass, RetentionSchedule } from '../../domain/schedule.ts';
 import { STAGE } from '../../domain/schedule.ts';
-import { type Aggregate, type Edge, type RealityFinding, resolveAggregate } from './aggregate.ts';
+import type { Aggregate, Edge, RealityFinding } from './aggregate.ts';
 import type { Catalogue, CatalogueTable } from './catalogue.ts';
 import { matchRule, type Problem, type ResolvedRule, type ValueToCast } from './match-rule.ts';
+import { resolveAggregate } from './resolve-aggregate.ts';
 import type { DueTest, HoldScope, ScopedTable, StepModel } from './step-model.ts';
 import { sourceOf } from './step-model.ts';
 

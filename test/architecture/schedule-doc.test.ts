@@ -18,7 +18,7 @@ function codesOfReality(): string[] {
     .flatMap((folder) => readdirSync(join(ROOT, folder)).map((name) => `${folder}/${name}`))
     .filter((path) => path.endsWith('.ts'))
     .map(read)
-    .filter((text) => text.includes('RealityFinding'));
+    .filter((text) => /\b(RealityFinding|Problem)\b/.test(text));
   const codes = sources.flatMap((text) =>
     [...text.matchAll(/'([A-Z]+(?:_[A-Z]+)+)'/g)].map((match) => match[1] ?? ''),
   );
