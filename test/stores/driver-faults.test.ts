@@ -176,6 +176,26 @@ describe('the patched driver', () => {
     expect(proxy.cuts()).toBe(40);
   });
 
+  test('a connection lost while it reads its array types is no unhandled rejection', async () => {
+    const { default: patched } = (await import(moduleOf('patched'))) as {
+      default: typeof postgres;
+    };
+    const unheard: unknown[] = [];
+    const listen = (error: unknown) => unheard.push(error);
+    process.on('unhandledRejection', listen);
+    for (const how of ['fin', 'rst'] as const) {
+      const sql = patched(proxied, { max: 1, backoff: false });
+      proxy.cutWhen({ pattern: /typarray/, side: 'request', how, deliver: false });
+      // Rejected, or answered over a new connection: either way somebody is told.
+      await sql`select 1 as v`.catch(() => undefined);
+      expect(await sql`select 2 as v`).toEqual([{ v: 2 }]);
+      await sql.end({ timeout: 1 });
+    }
+    process.off('unhandledRejection', listen);
+    expect(unheard).toEqual([]);
+    expect(proxy.cuts()).toBe(2);
+  });
+
   test('a server that refuses or ends connections is told as before', async () => {
     const { default: patched } = (await import(moduleOf('patched'))) as {
       default: typeof postgres;
