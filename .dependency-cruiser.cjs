@@ -90,8 +90,17 @@ module.exports = {
     only(
       'cli',
       [
-        '^(app|config|domain|worker|embedded)/',
-        ...npm('commander', 'pino', '@temporalio/client'),
+        '^(app|config|domain|ledger|worker|embedded)/',
+        // What an auditor runs without a database, and so without app.
+        '^ledger/(verify/|certificate/|policy-file\\.ts$)',
+        ...npm(
+          'commander',
+          'pino',
+          '@temporalio/client',
+          'pdfkit',
+          '@types/pdfkit',
+          'qrcode-generator',
+        ),
         NODE,
       ],
       'Arguments in, words and exit codes out: what is done is in app.',

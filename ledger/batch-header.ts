@@ -1,12 +1,15 @@
 /** The header of a batch: what was destroyed, under what authority, in which place of the lane's chain. */
 import { createHash } from 'node:crypto';
 import { invariant } from '../domain/errors.ts';
-import { canonicalJson } from './canonical.ts';
+import type { SigningKey } from './ed25519.ts';
+import { type JsonObject, signEntry } from './entry.ts';
 import { packReferences, runKey } from './references.ts';
 import { REFERENCE_BYTES } from './sort-references.ts';
 
 /** The step of the approved plan that the batch belongs to. */
 export interface SealedStep {
+  /** Id of the store in the schedule. */
+  readonly store: string;
   readonly run: string;
   readonly step: number;
   /** Digest of the approved plan, `sha256:<hex>`. */
@@ -40,10 +43,10 @@ export interface UnsealedBatch {
 
 /** What only the worker knows. */
 export interface SealingContext {
-  /** SHA-256 of the lane's previous header, hex; 64 zeros before the first. */
+  /** SHA-256 of the lane's previous header entry, hex; 64 zeros before the first. */
   readonly prev: string;
   readonly epoch: { readonly id: string; readonly key: Buffer };
-  readonly worker: string;
+  readonly signingKey: SigningKey;
   /** True when another worker than the one that destroyed does the sealing. */
   readonly recovered: boolean;
 }
@@ -52,17 +55,20 @@ export interface BatchHeaderInput {
   readonly step: SealedStep;
   readonly batch: Omit<UnsealedBatch, 'keys'>;
   readonly items: { readonly count: number; readonly sha256: string };
-  readonly context: Omit<SealingContext, 'epoch'> & { readonly keyEpoch: string };
+  readonly context: Pick<SealingContext, 'prev' | 'recovered'> & {
+    readonly keyEpoch: string;
+    /** Name of the signing key. */
+    readonly worker: string;
+  };
 }
 
-/** Fits `SealedBatch` of the stores. */
+/** What `SealedBatch` of the stores has beside who did the sealing. */
 export interface Seal {
   readonly batch: string;
   readonly keyEpoch: string;
+  /** The complete signed entry of the ledger. */
   readonly header: Buffer;
   readonly refs: Buffer;
-  readonly sealedBy: string;
-  readonly recovered: boolean;
   /** What the next header of the lane names as `prev`, hex. */
   readonly headerSha256: string;
 }
@@ -72,15 +78,16 @@ const NO_HEADER = '0'.repeat(64);
 const MICROSECONDS_UTC = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
 
 /**
- * The header as RFC 8785 JSON in UTF-8. Throws `INVARIANT_BROKEN` for a batch of another run or step,
+ * What the header says, before it is signed. Throws `INVARIANT_BROKEN` for a batch of another run or step,
  * a digest that is none, a time without microseconds or zone, and a chain that does not start with
  * `seq` 1.
  */
-export function batchHeader({ step, batch, items, context }: BatchHeaderInput): Buffer {
+export function batchHeader({ step, batch, items, context }: BatchHeaderInput): JsonObject {
   checkHeader({ step, batch, items, context });
-  return canonicalJson({
+  return {
     v: 1,
     kind: 'batch',
+    store: step.store,
     batch: batch.batch,
     run: step.run,
     step: step.step,
@@ -101,33 +108,32 @@ export function batchHeader({ step, batch, items, context }: BatchHeaderInput): 
     key_epoch: context.keyEpoch,
     worker: context.worker,
     recovered: context.recovered,
-  });
+  };
 }
 
 /**
- * Turns the staged keys of a batch into references and builds the header that binds them. Throws
+ * Turns the staged keys of a batch into references and signs the header that binds them. Throws
  * `BATCH_MISMATCH` when a record is named twice, `INVARIANT_BROKEN` for a batch that destroyed
- * nothing, and as `batchHeader` does.
+ * nothing, and as `batchHeader` and `signEntry` do.
  */
 export function sealBatch(step: SealedStep, staged: UnsealedBatch, context: SealingContext): Seal {
   invariant(staged.keys.length > 0, 'A batch that destroyed nothing has no seal.');
   const key = runKey(context.epoch.key, staged.run);
   const refs = packReferences(key, staged.keys);
   key.fill(0);
-  const { prev, worker, recovered } = context;
-  const header = batchHeader({
+  const { prev, recovered, signingKey, epoch } = context;
+  const body = batchHeader({
     step,
     batch: staged,
     items: { count: staged.keys.length, sha256: sha256Hex(refs) },
-    context: { prev, worker, recovered, keyEpoch: context.epoch.id },
+    context: { prev, recovered, keyEpoch: epoch.id, worker: signingKey.name },
   });
+  const header = signEntry('batch', body, signingKey);
   return {
     batch: staged.batch,
-    keyEpoch: context.epoch.id,
+    keyEpoch: epoch.id,
     header,
     refs,
-    sealedBy: worker,
-    recovered,
     headerSha256: sha256Hex(header),
   };
 }

@@ -28,6 +28,16 @@ export function sortReferences(refs: Buffer): Buffer {
   return sorted;
 }
 
+/** Whether packed references of 32 bytes each are in strictly ascending order: none occurs twice. */
+export function strictlyAscending(refs: Buffer): boolean {
+  if (refs.length % REFERENCE_BYTES !== 0) return false;
+  for (let at = REFERENCE_BYTES; at < refs.length; at += REFERENCE_BYTES) {
+    const before = at - REFERENCE_BYTES;
+    if (refs.compare(refs, at, at + REFERENCE_BYTES, before, at) >= 0) return false;
+  }
+  return true;
+}
+
 /** Insertion sort over positions that are in order by the first four bytes already. */
 function orderEqualStarts(refs: Buffer, positions: Uint32Array): void {
   for (let i = 1; i < positions.length; i += 1) {
