@@ -53,7 +53,17 @@ export interface BatchIdentity extends LaneId {
   readonly seq: number;
 }
 
-export type BatchOutcome = 'worked' | 'finished' | 'paused' | 'stopped' | 'unsealed';
+/**
+ * `unsealed`: the lane's own batches wait for sealing; `unintegrated`: sealed ones wait for the ledger.
+ * Nothing was done then.
+ */
+export type BatchOutcome =
+  | 'worked'
+  | 'finished'
+  | 'paused'
+  | 'stopped'
+  | 'unsealed'
+  | 'unintegrated';
 
 /** How a slice of work ended; totals are read back from the guard, not from memory. */
 export interface SliceResult {

@@ -40,6 +40,10 @@ export const ERROR_CODES = {
   EPOCH_KEY_MISMATCH: 'config',
   EPOCH_KEY_EXPOSED: 'config',
   EPOCH_KEY_INVALID: 'config',
+  LEDGER_KEY_MISSING: 'config',
+  LEDGER_MISSING: 'config',
+  LEDGER_SIGNER_UNREADABLE: 'config',
+  POLICY_INVALID: 'config',
   TEMPORAL_NOT_FOUND: 'config',
 
   // refusals
@@ -65,9 +69,14 @@ export const ERROR_CODES = {
   HOLD_SCOPE_EMPTY: 'refusal',
   HOLD_RELEASED: 'refusal',
   HOLD_SCOPE_LOST: 'refusal',
+  HOLDS_LOST: 'refusal',
   MATTER_UNKNOWN: 'refusal',
   CONFIRMATION_MISSING: 'refusal',
   DECLINED: 'refusal',
+  LEDGER_ENTRY_TOO_LARGE: 'refusal',
+  LEDGER_EXISTS: 'refusal',
+  CERTIFICATE_NOTHING: 'refusal',
+  CERTIFICATE_TOO_LARGE: 'refusal',
 
   // the governed system
   SCHEMA_DRIFT: 'store',
@@ -78,10 +87,22 @@ export const ERROR_CODES = {
   STORE_BUSY: 'transient',
   TEMPORAL_UNAVAILABLE: 'transient',
   WORKER_UNAVAILABLE: 'transient',
+  RUN_STILL_MOVING: 'transient',
+  LEDGER_LAGS: 'transient',
+  CERTIFICATE_PENDING: 'transient',
+  LEDGER_SINK_UNAVAILABLE: 'transient',
+  TIMESTAMP_UNAVAILABLE: 'transient',
 
   // evidence
   BATCH_MISMATCH: 'integrity',
   RUN_INCOMPLETE: 'integrity',
+  LEDGER_BEHIND: 'integrity',
+  LEDGER_BROKEN: 'integrity',
+  LEDGER_FORKED: 'integrity',
+  TIMESTAMP_INVALID: 'integrity',
+  LEDGER_MALFORMED: 'integrity',
+  CERTIFICATE_MALFORMED: 'integrity',
+  SIGNATURE_INVALID: 'integrity',
 
   // ours
   INVARIANT_BROKEN: 'bug',

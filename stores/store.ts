@@ -13,6 +13,8 @@ import type { DispositionKind } from '../domain/plan.ts';
 
 /** What is the same for every batch of a step; read once per slice from the approved document. */
 export interface StepDescription {
+  /** Id of the store in the schedule. */
+  readonly store: string;
   readonly run: string;
   readonly step: number;
   /** Digest of the approved plan, `sha256:<hex>`. */
@@ -49,10 +51,11 @@ export interface BatchResult {
 export interface SealedBatch {
   readonly batch: string;
   readonly keyEpoch: string;
-  /** RFC 8785 JSON, UTF-8. */
+  /** A complete signed entry of the ledger: `0x01 0x01 ‖ signature ‖ RFC 8785 JSON`. */
   readonly header: Buffer;
   /** 32 bytes per destroyed record, strictly ascending. */
   readonly refs: Buffer;
+  /** Which process did it, for operations; the header names the key. */
   readonly sealedBy: string;
   /** True when another worker than the one that destroyed did the sealing. */
   readonly recovered: boolean;
@@ -62,7 +65,8 @@ export interface SealedBatch {
  * What a worker may ask of a governed store. Implementations MUST make `disposeBatch` one transaction
  * that destroys, logs and moves the lane's cursor, or does nothing; MUST refuse a fence that is not
  * the newest (`FENCED`); and MUST NOT destroy anything under a hold, outside the approved statements
- * or changed since the plan, whatever the caller believes.
+ * or changed since the plan, whatever the caller believes. It MUST answer `unintegrated`, and do nothing,
+ * while a sealed batch of the store has waited for the ledger for over a minute.
  */
 export interface DisposalGuard {
   describeStep(run: string, step: number): Promise<StepDescription>;
@@ -73,7 +77,7 @@ export interface DisposalGuard {
   stagedBatches(lane: LaneId): Promise<StagedBatch[]>;
   /** Lanes with a batch that has waited for sealing for at least this long. */
   lanesToSeal(waitingSeconds: number): Promise<LaneId[]>;
-  /** SHA-256 of the last sealed header of the lane, hex; 64 zeros before the first. */
+  /** SHA-256 of the last sealed header entry of the lane, hex; 64 zeros before the first. */
   lastHeaderSha256(lane: LaneId): Promise<string>;
   /**
    * Binds an epoch to its key by a 32-byte commitment, before anything is destroyed under it. MUST refuse

@@ -3,6 +3,7 @@
  * or a decision past the functions can destroy what nobody approved.
  */
 import type { Sql } from 'postgres';
+import { quoteIdentifier } from './identifier.ts';
 import type { StoreFinding } from './store-finding.ts';
 
 const TABLES = [
@@ -24,6 +25,8 @@ const TABLES = [
   'hold_reach',
   'schedule_in_force',
   'key_epoch',
+  'event',
+  'event_state',
 ];
 
 const READS: Readonly<Record<string, readonly string[]>> = {
@@ -38,6 +41,8 @@ const READS: Readonly<Record<string, readonly string[]>> = {
     'batch_staged',
     'batch_sealed',
     'installation',
+    'event',
+    'event_state',
   ],
   retain_auditor: [
     'installation',
@@ -52,7 +57,19 @@ const READS: Readonly<Record<string, readonly string[]>> = {
     'hold',
     'key_epoch',
     'schedule_in_force',
+    'hold_state',
+    'hold_reach',
+    'event',
+    'event_state',
   ],
+};
+
+/** Columns of tables whose others say which records and people are under a hold. */
+const COLUMN_READS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
+  retain_auditor: {
+    hold_key: ['record_class', 'hold_no'],
+    hold_subject: ['subject_kind', 'hold_no'],
+  },
 };
 
 const CALLS: Readonly<Record<string, readonly string[]>> = {
@@ -70,14 +87,17 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
     'place_hold',
     'release_hold',
     'find_ref',
+    'resume_after',
   ],
-  retain_worker: ['claim_lane', 'dispose_batch', 'seal_batch', 'register_epoch'],
+  retain_worker: ['claim_lane', 'dispose_batch', 'seal_batch', 'register_epoch', 'mark_integrated'],
   retain_auditor: ['find_ref'],
 };
 
 interface Grant {
   readonly kind: 'TABLE' | 'FUNCTION' | 'SCHEMA';
   readonly name: string;
+  /** For a right on one column of a table only. */
+  readonly column?: string | null;
   /** As a statement names it. */
   readonly object: string;
   /** Quoted; `PUBLIC` for everybody. */
@@ -87,7 +107,7 @@ interface Grant {
 
 type Wanted = Omit<Grant, 'object'>;
 
-/** What `guard/009_rights.sql` and `guard/001_roles.sql` grant: these and no others. */
+/** What `guard/010_rights.sql` and `guard/001_roles.sql` grant: these and no others. */
 function wantedGrants(): Wanted[] {
   const of = (
     kind: Grant['kind'],
@@ -99,6 +119,13 @@ function wantedGrants(): Wanted[] {
     );
   return [
     ...of('TABLE', 'SELECT', READS),
+    ...Object.entries(COLUMN_READS).flatMap(([grantee, tables]) =>
+      Object.entries(tables).flatMap(([name, columns]) =>
+        columns.map(
+          (column): Wanted => ({ kind: 'TABLE', name, column, grantee, privilege: 'SELECT' }),
+        ),
+      ),
+    ),
     ...of('TABLE', 'INSERT', { retain_app: ['planned'] }),
     ...of('FUNCTION', 'EXECUTE', CALLS),
     ...Object.keys(READS).map(
@@ -107,8 +134,11 @@ function wantedGrants(): Wanted[] {
   ];
 }
 
-const nameOf = ({ kind, name, grantee, privilege }: Wanted) =>
-  `${grantee} ${privilege} ${kind} ${name}`;
+const nameOf = ({ kind, name, column, grantee, privilege }: Wanted) =>
+  `${grantee} ${privilege} ${kind} ${name} ${column ?? ''}`;
+
+const rightOf = ({ privilege, column }: Pick<Wanted, 'privilege' | 'column'>) =>
+  column == null ? privilege : `${privilege} (${quoteIdentifier(column)})`;
 
 /** Every grant on the guard, to anybody but its owner, that is too many or too few. */
 export async function grantFindings(sql: Sql): Promise<StoreFinding[]> {
@@ -125,19 +155,20 @@ export async function grantFindings(sql: Sql): Promise<StoreFinding[]> {
   ];
 }
 
-function excess({ kind, object, grantee, privilege }: Grant): StoreFinding {
+function excess(grant: Grant): StoreFinding {
+  const { kind, object, grantee } = grant;
+  const right = rightOf(grant);
   return {
     severity: 'error',
     code: 'RIGHTS_EXCESS',
-    message: `${grantee} holds ${privilege} on ${object} and must not`,
-    statement: `REVOKE ${privilege} ON ${kind} ${object} FROM ${grantee};`,
+    message: `${grantee} holds ${right} on ${object} and must not`,
+    statement: `REVOKE ${right} ON ${kind} ${object} FROM ${grantee};`,
   };
 }
 
-function missing(
-  { kind, name, grantee, privilege }: Wanted,
-  object: string | undefined,
-): StoreFinding {
+function missing(grant: Wanted, object: string | undefined): StoreFinding {
+  const { kind, name, grantee } = grant;
+  const right = rightOf(grant);
   if (object === undefined) {
     const message = `the guard has no ${kind.toLowerCase()} ${name}; run: retain store install`;
     return { severity: 'error', code: 'GUARD_MISMATCH', message };
@@ -145,8 +176,8 @@ function missing(
   return {
     severity: 'error',
     code: 'RIGHTS_MISSING',
-    message: `${grantee} lacks ${privilege} on ${object}`,
-    statement: `GRANT ${privilege} ON ${kind} ${object} TO ${grantee};`,
+    message: `${grantee} lacks ${right} on ${object}`,
+    statement: `GRANT ${right} ON ${kind} ${object} TO ${grantee};`,
   };
 }
 
@@ -162,28 +193,27 @@ async function guardObjects(sql: Sql): Promise<Map<string, string>> {
   return new Map(rows.map(({ name, object }) => [name, object]));
 }
 
-/** A right on a single column counts as one on its table: revoking that takes the column's along. */
 async function guardGrants(sql: Sql): Promise<Grant[]> {
   return sql<Grant[]>`
-    with acl(kind, name, object, owner, entries) as (
-      select 'TABLE', c.relname::text, format('retain_guard.%I', c.relname), c.relowner, c.relacl
+    with acl(kind, name, "column", object, owner, entries) as (
+      select 'TABLE', c.relname::text, null::text, format('retain_guard.%I', c.relname), c.relowner, c.relacl
         from pg_catalog.pg_class c
        where c.relnamespace = 'retain_guard'::regnamespace and c.relkind not in ('i', 'S')
       union all
-      select 'TABLE', c.relname::text, format('retain_guard.%I', c.relname), c.relowner, a.attacl
+      select 'TABLE', c.relname::text, a.attname::text, format('retain_guard.%I', c.relname), c.relowner, a.attacl
         from pg_catalog.pg_class c join pg_catalog.pg_attribute a on a.attrelid = c.oid
        where c.relnamespace = 'retain_guard'::regnamespace and a.attacl is not null
       union all
-      select 'FUNCTION', p.proname::text, p.oid::regprocedure::text, p.proowner,
+      select 'FUNCTION', p.proname::text, null, p.oid::regprocedure::text, p.proowner,
              coalesce(p.proacl, acldefault('f', p.proowner))
         from pg_catalog.pg_proc p where p.pronamespace = 'retain_guard'::regnamespace
       union all
-      select 'SCHEMA', n.nspname::text, quote_ident(n.nspname), n.nspowner, n.nspacl
+      select 'SCHEMA', n.nspname::text, null, quote_ident(n.nspname), n.nspowner, n.nspacl
         from pg_catalog.pg_namespace n where n.nspname = 'retain_guard'
     )
-    select distinct acl.kind, acl.name, acl.object, g.privilege_type as privilege,
+    select distinct acl.kind, acl.name, acl."column", acl.object, g.privilege_type as privilege,
            case when g.grantee = 0 then 'PUBLIC' else quote_ident(pg_get_userbyid(g.grantee)) end as grantee
       from acl, aclexplode(acl.entries) as g
      where g.grantee <> acl.owner
-     order by 1, 2, 5, 4`;
+     order by 1, 2, 6, 5, 3`;
 }

@@ -55,6 +55,7 @@ export async function checkGuard(
     ...(await grantFindings(sql)),
     ...(await membershipFindings(sql)),
     ...(await backlogFindings(sql)),
+    ...(await ledgerFindings(sql)),
   ];
 }
 
@@ -189,6 +190,20 @@ async function backlogFindings(sql: Sql): Promise<StoreFinding[]> {
       severity: 'warning',
       code: 'UNSEALED_BACKLOG',
       message: `${row.waiting} batches have waited up to ${row.seconds} s for sealing; start a worker: it seals what others left`,
+    },
+  ];
+}
+
+async function ledgerFindings(sql: Sql): Promise<StoreFinding[]> {
+  const [row] = await sql<{ waiting: number; seconds: number | null }[]>`
+    select count(*)::integer as waiting, extract(epoch from clock_timestamp() - min(sealed_at))::integer as seconds
+      from retain_guard.batch_sealed where first_index is null`;
+  if (!row || row.waiting === 0 || (row.seconds ?? 0) < 60) return [];
+  return [
+    {
+      severity: 'warning',
+      code: 'LEDGER_LAGS',
+      message: `${row.waiting} sealed batches have waited up to ${row.seconds} s for the ledger, and nothing is destroyed until it follows; look at the workers' logs`,
     },
   ];
 }

@@ -56,7 +56,13 @@ export interface GuardApp {
     by: string,
     reason: string,
   ) => Promise<void>;
-  readonly closeRun: (run: string, outcome: string, report: unknown) => Promise<void>;
+  /** `destroyed`: what the report was computed from; `RUN_STILL_MOVING` when the lanes say otherwise by now. */
+  readonly closeRun: (
+    run: string,
+    outcome: string,
+    report: unknown,
+    destroyed: number,
+  ) => Promise<void>;
   readonly openMatter: (matter: string, title: string, openedBy: string) => Promise<void>;
   readonly placeHold: (request: HoldRequest) => Promise<PlacedHold>;
   readonly releaseHold: (holdNo: number, releasedBy: string, because: string) => Promise<string>;
@@ -85,10 +91,11 @@ export function guardApp(connection: StoreConnection): GuardApp {
         async () =>
           void (await sql`select retain_guard.control_run(${run}, ${control}, ${by}, ${reason})`),
       ),
-    closeRun: (run, outcome, report) =>
+    closeRun: (run, outcome, report, destroyed) =>
       ask(
         async () =>
-          void (await sql`select retain_guard.close_run(${run}, ${outcome}, ${sql.json(report as never)})`),
+          void (await sql`
+            select retain_guard.close_run(${run}, ${outcome}, ${sql.json(report as never)}, ${destroyed})`),
       ),
     openMatter: (matter, title, openedBy) =>
       ask(

@@ -49,6 +49,7 @@ async function describeStep(sql: Sql, run: string, step: number): Promise<StepDe
   if (!planned)
     throw new RetentionError('PLAN_UNKNOWN', 'The plan has no such step.', { run, step });
   return {
+    store: document.store,
     run,
     step,
     planDigest: row.digest,

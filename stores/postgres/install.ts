@@ -119,18 +119,26 @@ export async function installScript(storeId: string, store: ResolvedStore): Prom
   ].join('\n');
 }
 
-/** One database, one store: the holds of one would not be seen by the steps of the other. */
+/**
+ * One database, one store: the holds of one would not be seen by the steps of the other. The ledger is told
+ * when the guard came or became another version.
+ */
 function bindStore(storeId: string): string {
   const store = quoteLiteral(storeId);
   return `
-insert into retain_guard.installation (version, store) values (${GUARD_VERSION}, ${store})
-on conflict (only_row) do update
-   set version = excluded.version, installed_at = clock_timestamp(), installed_by = session_user
- where installation.store = excluded.store;
 do $$
+declare
+  before retain_guard.installation;
 begin
-  if (select store from retain_guard.installation) <> ${store} then
+  select * into before from retain_guard.installation;
+  if before.store <> ${store} then
     perform retain_guard.refuse('GUARD_MISMATCH', 'The guard of this database belongs to another store.');
+  end if;
+  insert into retain_guard.installation (version, store) values (${GUARD_VERSION}, ${store})
+  on conflict (only_row) do update
+     set version = excluded.version, installed_at = clock_timestamp(), installed_by = session_user;
+  if before.version is distinct from ${GUARD_VERSION} then
+    perform retain_guard.tell('guard.install', pg_catalog.jsonb_build_object('guard_version', ${GUARD_VERSION}));
   end if;
 end
 $$;`;
@@ -157,15 +165,17 @@ export async function installGuard(
 
 /**
  * Removes the guard's functions and every right it had on governed tables; the tables with the log
- * stay, readable by the auditor role. Installing again picks up where this left off. Refused while a run
- * is open or a batch unsealed: its keys would stay behind with nobody to seal them.
+ * stay, readable by the auditor role, and the worker role keeps what the ledger needs to follow to the end.
+ * Installing again picks up where this left off. Refused while a run is open or a batch unsealed: its keys
+ * would stay behind with nobody to seal them.
  */
 export async function uninstallGuard(connection: StoreConnection): Promise<void> {
   await asStore(connection.store, async () => {
     const { sql } = connection;
     const functions = await sql<{ signature: string }[]>`
       select p.oid::regprocedure::text as signature from pg_catalog.pg_proc p
-        join pg_catalog.pg_namespace n on n.oid = p.pronamespace where n.nspname = 'retain_guard'`;
+        join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+       where n.nspname = 'retain_guard' and p.proname not in ('mark_integrated', 'refuse')`;
     const tables = await grantedTables(sql);
     const schemas = [...new Set(tables.map(({ schema }) => quoteIdentifier(schema)))];
     const [roles] = (await guardFiles()).filter(({ name }) => name === '001_roles.sql');
@@ -175,6 +185,7 @@ export async function uninstallGuard(connection: StoreConnection): Promise<void>
       REFUSE_WHILE_BUSY,
       'delete from retain_guard.planned;',
       'drop trigger if exists planned_is_closed on retain_guard.planned;',
+      TELL_REMOVAL,
       ...functions.map(({ signature }) => `drop function ${signature} cascade;`),
       ...tables.map(
         ({ name }) => `revoke all on ${name} from retain_guard_owner, retain_app, retain_worker;`,
@@ -183,6 +194,7 @@ export async function uninstallGuard(connection: StoreConnection): Promise<void>
         (schema) => `revoke usage on schema ${schema} from retain_guard_owner, retain_app;`,
       ),
       'revoke all on all tables in schema retain_guard from retain_app, retain_worker;',
+      'grant select on retain_guard.event, retain_guard.event_state, retain_guard.batch, retain_guard.batch_sealed to retain_worker;',
       'delete from retain_guard.installation;',
       LEAVE_OWNER,
       'commit;',
@@ -199,6 +211,19 @@ begin
   if exists (select from retain_guard.run where closed_at is null)
      or exists (select from retain_guard.batch_staged) then
     perform retain_guard.refuse('RUN_OPEN', 'There are open runs or unsealed batches. Finish or stop them first.');
+  end if;
+end
+$$;`;
+
+// Before the functions go, and after every lock that somebody who tells may have.
+const TELL_REMOVAL = `
+do $$
+declare
+  installed integer;
+begin
+  select version into installed from retain_guard.installation;
+  if found then
+    perform retain_guard.tell('guard.remove', pg_catalog.jsonb_build_object('guard_version', installed));
   end if;
 end
 $$;`;

@@ -64,7 +64,10 @@ function slice(
   records = 1e9,
 ): Promise<SliceResult> {
   return disposeSlice(
-    { guard, epochKeys: governed.retain.epochKeys, worker: 'slicer', now: Date.now },
+    {
+      ...{ guard, epochKeys: governed.retain.epochKeys, signingKey: governed.signingKey },
+      ...{ worker: 'slicer', now: Date.now },
+    },
     { ...lane(plan), sliceRecords: records, sliceMs: 1e9 },
     { onBatch: () => undefined, cancelled: () => false, ...hooks },
   );

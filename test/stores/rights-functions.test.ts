@@ -22,7 +22,13 @@ const tried = (role: string, statement: string) =>
 
 describe('which functions a role may call', () => {
   const MAY: Readonly<Record<string, readonly string[]>> = {
-    retain_worker: ['claim_lane', 'dispose_batch', 'register_epoch', 'seal_batch'],
+    retain_worker: [
+      'claim_lane',
+      'dispose_batch',
+      'mark_integrated',
+      'register_epoch',
+      'seal_batch',
+    ],
     retain_auditor: ['find_ref'],
     retain_app: [
       'adopt_schedule',
@@ -37,6 +43,7 @@ describe('which functions a role may call', () => {
       'planned_sha256',
       'register_plan',
       'release_hold',
+      'resume_after',
       'schema_sha256',
     ],
     public: [],
@@ -67,7 +74,8 @@ describe('which functions a role may call', () => {
       "release_hold(1, 'x', 'x')",
       "control_run(gen_random_uuid(), 'run', 'x', 'x')",
       "open_run(gen_random_uuid(), 'x')",
-      "close_run(gen_random_uuid(), 'completed', '{}')",
+      "close_run(gen_random_uuid(), 'completed', '{}', 0)",
+      "tell('plan', '{}', '{}')",
       'approved_step(gen_random_uuid(), 1)',
       "refuse('X', 'x')",
     ]) {

@@ -23,6 +23,8 @@ const GUARD_TABLES = [
   'planned',
   'installation',
   'key_epoch',
+  'event',
+  'event_state',
 ];
 
 let governed: Governed;
@@ -138,6 +140,11 @@ describe('a stolen app or auditor credential', () => {
         'select retain_guard.dispose_batch(gen_random_uuid(), 1, 1, 1, 1)',
         "select retain_guard.seal_batch(gen_random_uuid(), 'k', '', '', 'x', false)",
         'delete from retain_guard.batch',
+        "select retain_guard.tell('plan', '{}', '{}')",
+        "select retain_guard.mark_integrated('{}', '{}', '{}', '{}')",
+        "insert into retain_guard.event values (1, 'plan', '{}', '{}', now())",
+        'update retain_guard.event set first_index = 1',
+        'delete from retain_guard.event',
         "update retain_guard.hold set because = 'x'",
         'insert into retain_guard.decision (run_id) values (gen_random_uuid())',
       ]) {

@@ -65,7 +65,10 @@ function slice(
   records = 1e9,
 ): Promise<SliceResult> {
   return disposeSlice(
-    { guard, epochKeys: governed.retain.epochKeys, worker: 'slicer', now: Date.now },
+    {
+      ...{ guard, epochKeys: governed.retain.epochKeys, signingKey: governed.signingKey },
+      ...{ worker: 'slicer', now: Date.now },
+    },
     { ...lane(plan), sliceRecords: records, sliceMs: 1e9 },
     { onBatch: () => undefined, cancelled: () => false, ...hooks },
   );
@@ -161,7 +164,7 @@ describe('no destruction without proof', () => {
     const rows = await governed.sql<
       { seq: number; header: { prev: string; seq: number; recovered: boolean }; sha256: string }[]
     >`
-      select b.seq, convert_from(s.header, 'UTF8')::jsonb as header, encode(sha256(s.header), 'hex') as sha256
+      select b.seq, convert_from(substring(s.header from 67), 'UTF8')::jsonb as header, encode(sha256(s.header), 'hex') as sha256
         from retain_guard.batch b join retain_guard.batch_sealed s using (batch_id)
        where b.run_id = ${plan.document.run} order by b.seq`;
     expect(rows.map(({ seq }) => seq)).toEqual([1, 2, 3, 4]);

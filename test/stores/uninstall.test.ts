@@ -4,7 +4,8 @@ import { parseSchedule } from '../../config/schedule-file.ts';
 import type { RetentionSchedule } from '../../domain/schedule.ts';
 import { type Governed, governedDatabase } from '../support/governed.ts';
 import { deleteAfter, scheduleText } from './small-schedule.ts';
-import { idsOf, refusalOf } from './tampering.ts';
+import { asRole, idsOf, refusalOf } from './tampering.ts';
+import { mark, newest, told } from './told.ts';
 
 // In a schema of its own: everybody may use `public`.
 const TEXT = scheduleText({
@@ -103,6 +104,54 @@ describe('uninstalling', () => {
     expect((await governed.close(next)).outcome).toBe('completed');
     expect(await folders()).toEqual([4, 5]);
     expect(await state()).toMatchObject({ planned: 0, batches: 2, installed: 1 });
+  });
+});
+
+describe('what the ledger is told of it', () => {
+  it('that the guard was removed, once, and that it came again', async () => {
+    const before = await newest(governed.sql);
+    expect(await uninstall()).toBe('none');
+    expect(await uninstall()).toBe('none');
+    const [removed, ...more] = await told(governed.sql, before);
+    expect(removed).toMatchObject({ kind: 'guard.remove', body: { guard_version: 1 }, names: {} });
+    expect(more).toEqual([]);
+    await installStore(governed.retain, SCHEDULE, governed.store);
+    expect(await told(governed.sql, before + 1)).toMatchObject([
+      { n: before + 2, kind: 'guard.install' },
+    ]);
+  });
+
+  it('nothing when it was refused', async () => {
+    const plan = await governed.plan();
+    await governed.approve(plan);
+    await governed.open(plan);
+    const before = await newest(governed.sql);
+    expect(await uninstall()).toBe('RUN_OPEN');
+    expect(await told(governed.sql, before)).toEqual([]);
+  });
+
+  it('can still be read and noted to the last statement, and nothing else can be done', async () => {
+    await governed.carryOut(await governed.plan());
+    await governed.sql`update retain_guard.run set closed_at = clock_timestamp(), outcome = 'completed', report = '{}'`;
+    expect(await uninstall()).toBe('none');
+    const last = await newest(governed.sql);
+    const tried = (role: string, statement: string) =>
+      asRole(governed.url, role, (sql) => refusalOf(sql.unsafe(statement)));
+    for (const role of ['retain_worker', 'retain_auditor']) {
+      for (const table of ['event', 'batch', 'batch_sealed']) {
+        expect(await tried(role, `select * from retain_guard.${table}`)).toBe('none');
+      }
+    }
+    expect(await refusalOf(mark(governed.url, { events: [last], eventIndexes: [9] }))).toBe('none');
+    expect(await refusalOf(mark(governed.url, { events: [last], eventIndexes: [8] }))).toBe(
+      'BATCH_MISMATCH',
+    );
+    expect(await tried('retain_worker', 'select * from retain_guard.plan')).toBe('42501');
+    expect(await tried('retain_worker', 'delete from retain_guard.event')).toBe('42501');
+    expect(await tried('retain_app', 'select * from retain_guard.event')).toBe('42501');
+    const left = await governed.sql<{ name: string }[]>`
+      select proname::text as name from pg_proc where pronamespace = 'retain_guard'::regnamespace order by 1`;
+    expect(left.map(({ name }) => name)).toEqual(['mark_integrated', 'refuse']);
   });
 });
 

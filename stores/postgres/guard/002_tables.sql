@@ -159,8 +159,10 @@ create table if not exists retain_guard.batch_sealed (
   refs          bytea       not null check (octet_length(refs) > 0 and octet_length(refs) % 32 = 0),
   sealed_at     timestamptz not null default clock_timestamp(),
   sealed_by     text        not null,
-  recovered     boolean     not null
+  recovered     boolean     not null,
+  first_index   bigint      check (first_index > 0)
 );
+create index if not exists batch_unintegrated on retain_guard.batch_sealed (sealed_at) where first_index is null;
 create table if not exists retain_guard.key_epoch (
   key_epoch     text        primary key,
   commitment    bytea       not null check (octet_length(commitment) = 32),
@@ -170,7 +172,12 @@ comment on table retain_guard.key_epoch is
   'Commitments to epoch keys: two workers with different keys of one name would make records impossible to find.';
 
 alter table retain_guard.batch_sealed alter column refs set storage external;
-comment on column retain_guard.batch_sealed.header is 'RFC 8785 JSON as UTF-8 bytes: the batch as it will stand in the log.';
+comment on column retain_guard.batch_sealed.header is
+  'The signed entry as it will stand in the ledger: 0x01 0x01, signature (64 bytes), RFC 8785 JSON in UTF-8.';
+comment on column retain_guard.batch_sealed.sealed_by is
+  'Which process did it, for operations. The key that signed is named in the header.';
+comment on column retain_guard.batch_sealed.first_index is
+  'Index of the header in the ledger; null until the batch is integrated.';
 comment on column retain_guard.batch_sealed.refs is
   'One 32-byte reference per destroyed record, keyed, salted and in ascending order; the keys themselves are gone.';
 
@@ -208,7 +215,8 @@ comment on column retain_guard.hold.effective_at is
 create index if not exists hold_by_matter on retain_guard.hold (matter_id);
 
 create table if not exists retain_guard.hold_key (
-  record_class  text   collate "C" not null,
+  -- A name that no schedule can have would be a statement that no reader of the ledger accepts.
+  record_class  text   collate "C" not null check (record_class ~ '^[a-z][a-z0-9_]*$'),
   key_text      text   collate "C" not null,
   hold_no       bigint not null references retain_guard.hold,
   key_number    bigint generated always as (
@@ -225,7 +233,7 @@ create index if not exists hold_key_by_number on retain_guard.hold_key (record_c
 create index if not exists hold_key_by_hold on retain_guard.hold_key (hold_no);
 
 create table if not exists retain_guard.hold_subject (
-  subject_kind  text   collate "C" not null,
+  subject_kind  text   collate "C" not null check (subject_kind ~ '^[a-z][a-z0-9_]*$'),
   subject       text   collate "C" not null,
   hold_no       bigint not null references retain_guard.hold,
   primary key (subject_kind, subject, hold_no)
@@ -247,5 +255,31 @@ create table if not exists retain_guard.hold_state (
 insert into retain_guard.hold_state (version) values (0) on conflict do nothing;
 comment on table retain_guard.hold_state is
   'Number of the last placing or releasing. Plans and batches record which one they saw.';
+
+-- What the ledger is told -------------------------------------------------------------------------------
+
+create table if not exists retain_guard.event (
+  event_no      bigint      primary key check (event_no > 0),
+  kind          text        not null
+    check (kind in ('plan', 'approval', 'run.open', 'run.close', 'hold.place', 'hold.release',
+                    'epoch.open', 'epoch.destroy', 'guard.install', 'guard.remove')),
+  body          jsonb       not null,
+  names         jsonb       not null default '{}',
+  at            timestamptz not null,
+  first_index   bigint      unique check (first_index > 0)
+);
+comment on table retain_guard.event is
+  'One row per statement for the ledger, written by the transaction of the thing itself, numbered without gaps.';
+comment on column retain_guard.event.names is
+  'Plain names by the field whose reference stands in the ledger: they never leave for it.';
+comment on column retain_guard.event.first_index is 'Index of the entry in the ledger; null until it is integrated.';
+
+create table if not exists retain_guard.event_state (
+  only_row       boolean primary key default true check (only_row),
+  -- After a restore the ledger has statements that this store has forgotten: their numbers are taken.
+  resumed_after  bigint  not null default 0
+);
+insert into retain_guard.event_state default values on conflict do nothing;
+comment on table retain_guard.event_state is 'A lock: whoever tells something holds this row until it commits.';
 
 reset role;

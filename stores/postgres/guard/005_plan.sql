@@ -65,6 +65,21 @@ begin
   insert into retain_guard.lane (run_id, step_no, lane_no, cursor_at, upper_bound)
   select the_run, l.step, l.lane, l.lower, l.upper
     from jsonb_to_recordset(p_lanes) as l(step integer, lane integer, lower text[], upper text[]);
+  perform retain_guard.require_entry_fits('run.close', retain_guard.closing_bytes(the_run, doc));
+  perform retain_guard.tell('plan',
+    jsonb_build_object(
+      'run', the_run, 'sha256', substr(answer, 8),
+      'schedule_version', (doc #>> '{schedule,version}')::integer, 'schedule_sha256', doc #>> '{schedule,sha256}',
+      'as_of', retain_guard.instant_text((doc ->> 'asOf')::timestamptz),
+      'expires_at', retain_guard.instant_text((doc ->> 'expiresAt')::timestamptz),
+      'hold_version', (doc ->> 'holdVersion')::bigint::text,
+      'steps', (
+        select coalesce(jsonb_agg(jsonb_build_object(
+                 'step', s.no, 'class', s.step ->> 'recordClass', 'rule', s.step ->> 'rule',
+                 'action', s.step ->> 'action', 'table', s.step #>> '{tables,0}',
+                 'destroys', (s.step #>> '{counts,destroys}')::bigint) order by s.no), '[]')
+          from jsonb_array_elements(doc -> 'steps') with ordinality as s(step, no))),
+    jsonb_build_object('requested_by', p_requested_by));
   return answer;
 end
 $$;
@@ -101,6 +116,9 @@ begin
   if answer is null then
     perform retain_guard.refuse('APPROVAL_TWICE', 'This plan has been decided on already.');
   end if;
+  perform retain_guard.tell('approval',
+    jsonb_build_object('run', p_run, 'sha256', substr(p_digest, 8), 'decision', p_decision),
+    jsonb_build_object('requested_by', the_plan.requested_by, 'decided_by', p_decided_by));
   return answer;
 end
 $$;
@@ -148,6 +166,9 @@ begin
   if answer is null then
     perform retain_guard.refuse('RUN_NOT_OPEN', 'This run is closed. Make a new plan.');
   end if;
+  perform retain_guard.tell('run.open',
+    jsonb_build_object('run', p_run, 'sha256', substr(the_plan.digest, 8)),
+    jsonb_build_object('opened_by', p_opened_by));
   return answer;
 end
 $$;
@@ -181,31 +202,45 @@ begin
 end
 $$;
 
--- Closes a run with its report and forgets its planned keys. Refused while a batch is unsealed.
-create or replace function retain_guard.close_run(p_run uuid, p_outcome text, p_report jsonb)
+-- Closes a run with its report and forgets its planned keys. Asking again is the same answer. Refused while
+-- a batch is unsealed, and when the lanes destroyed more than the `p_destroyed` that the report was computed
+-- from (`RUN_STILL_MOVING`: count again).
+create or replace function retain_guard.close_run(p_run uuid, p_outcome text, p_report jsonb, p_destroyed bigint)
 returns timestamptz
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   answer timestamptz;
+  destroyed bigint;
+  totals jsonb;
 begin
-  -- Batches hold this row shared: the ones in flight end first, and what they staged is seen below.
-  perform from retain_guard.run where run_id = p_run for update;
+  perform retain_guard.require_read_committed();
+  -- Batches hold this row shared: the ones in flight end first, and what they did is seen below.
+  select r.closed_at into answer from retain_guard.run r where r.run_id = p_run for update;
+  if not found then
+    perform retain_guard.refuse('RUN_NOT_OPEN', 'There is no such run.');
+  end if;
+  if answer is not null then
+    return answer;
+  end if;
   if exists (select from retain_guard.batch_staged where run_id = p_run) then
     perform retain_guard.refuse('UNSEALED_BACKLOG', 'Batches of this run are not sealed yet.');
   end if;
-  update retain_guard.run set closed_at = clock_timestamp(), outcome = p_outcome, report = p_report
-   where run_id = p_run and closed_at is null
-  returning closed_at into answer;
-  if answer is null then
-    select closed_at into answer from retain_guard.run where run_id = p_run;
-    if answer is null then
-      perform retain_guard.refuse('RUN_NOT_OPEN', 'There is no such run.');
-    end if;
-    return answer;
+  select coalesce(sum(l.destroyed), 0) into destroyed from retain_guard.lane l where l.run_id = p_run;
+  if destroyed is distinct from p_destroyed then
+    perform retain_guard.refuse('RUN_STILL_MOVING', 'A batch was committed while the run was being counted. Count again.');
   end if;
+  totals := retain_guard.run_totals(p_run);
+  if (totals ->> 'records')::bigint <> destroyed
+     or exists (select from jsonb_array_elements(totals -> 'lanes') as l(lane) where l.lane ->> 'last' is null) then
+    perform retain_guard.refuse('BATCH_MISMATCH', 'The lanes and the batches of this run do not agree.');
+  end if;
+  update retain_guard.run set closed_at = clock_timestamp(), outcome = p_outcome, report = p_report
+   where run_id = p_run
+  returning closed_at into answer;
   delete from retain_guard.planned where run_id = p_run;
+  perform retain_guard.tell('run.close', totals || jsonb_build_object('outcome', p_outcome));
   return answer;
 end
 $$;

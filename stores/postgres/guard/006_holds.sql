@@ -54,6 +54,20 @@ begin
   insert into retain_guard.hold_reach (kind, name)
   select 'class', c from unnest(p_classes) as c union select 'subject', k from unnest(p_subject_kinds) as k
   on conflict do nothing;
+  perform retain_guard.tell('hold.place',
+    jsonb_build_object(
+      'hold', hold_no, 'version', version::text, 'reason', p_reason,
+      'placed_at', retain_guard.instant_text(placed_at), 'effective_at', retain_guard.instant_text(effective_at),
+      'review_on', to_char(p_review_on, 'YYYY-MM-DD'),
+      'classes', (
+        select coalesce(jsonb_object_agg(k.record_class, k.keys), '{}')
+          from (select k.record_class, count(*) as keys from retain_guard.hold_key k
+                 where k.hold_no = place_hold.hold_no group by k.record_class) k),
+      'subjects', (
+        select coalesce(jsonb_object_agg(s.subject_kind, s.subjects), '{}')
+          from (select s.subject_kind, count(*) as subjects from retain_guard.hold_subject s
+                 where s.hold_no = place_hold.hold_no group by s.subject_kind) s)),
+    jsonb_build_object('matter', p_matter, 'placed_by', p_placed_by));
   return next;
 end
 $$;
@@ -83,6 +97,9 @@ begin
   if answer is null then
     perform retain_guard.refuse('HOLD_RELEASED', 'This hold was released before.');
   end if;
+  perform retain_guard.tell('hold.release',
+    jsonb_build_object('hold', p_hold_no, 'version', new_version::text, 'released_at', retain_guard.instant_text(answer)),
+    jsonb_build_object('released_by', p_released_by));
   return answer;
 end
 $$;

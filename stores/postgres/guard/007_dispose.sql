@@ -89,8 +89,10 @@ $$;
 -- written at or after the plan's snapshot mark; a record outside the approved statements.
 --
 -- `outcome`: `worked`, `finished` (nothing left in the lane), `paused`, `stopped`, `unsealed` (too many
--- or too old unsealed batches: seal first). Refusals raise RG001. A row locked by somebody else for two
--- seconds raises 55P03 and changes nothing: a batch must not make holds wait behind a stranger.
+-- or too old unsealed batches: seal first), `unintegrated` (a sealed batch of any run has waited for the
+-- ledger for over a minute: nothing is destroyed that it cannot follow). Refusals raise RG001. A row locked
+-- by somebody else for two seconds raises 55P03 and changes nothing: a batch must not make holds wait
+-- behind a stranger.
 create or replace function retain_guard.dispose_batch(
   p_run uuid, p_step integer, p_lane integer, p_fence bigint, p_limit integer
 ) returns table (
@@ -162,6 +164,11 @@ begin
    where s.run_id = p_run and s.step_no = p_step and s.lane_no = p_lane;
   if backlog >= 4 or oldest < clock_timestamp() - interval '60 seconds' then
     outcome := 'unsealed';
+    return next;
+    return;
+  end if;
+  if retain_guard.unintegrated_since() < clock_timestamp() - interval '60 seconds' then
+    outcome := 'unintegrated';
     return next;
     return;
   end if;

@@ -11,16 +11,56 @@ as $$
 begin
   insert into retain_guard.key_epoch (key_epoch, commitment) values (p_key_epoch, p_commitment)
   on conflict (key_epoch) do nothing;
-  if not exists (select from retain_guard.key_epoch e
-                  where e.key_epoch = p_key_epoch and e.commitment = p_commitment) then
+  if found then
+    perform retain_guard.tell('epoch.open',
+      jsonb_build_object('epoch', p_key_epoch, 'commitment', encode(p_commitment, 'hex')));
+  elsif not exists (select from retain_guard.key_epoch e
+                     where e.key_epoch = p_key_epoch and e.commitment = p_commitment) then
     perform retain_guard.refuse('EPOCH_KEY_MISMATCH',
       'This worker holds another key of that epoch than the store knows. Give every worker the same key folder.');
   end if;
 end
 $$;
 
--- Stores the header and the packed references of a batch and forgets its keys, in one transaction. What
--- the header says of the batch is compared with what the guard itself wrote down when it destroyed.
+-- The header of a batch as it must be: everything the guard wrote down itself when it destroyed, and the
+-- references that are being stored. The name of the signing key alone is the worker's to say; whether it
+-- signed is for the sequencer, since PostgreSQL knows no Ed25519.
+create or replace function retain_guard.expected_header(
+  p_batch retain_guard.batch, p_key_epoch text, p_refs bytea, p_signing_key jsonb, p_recovered boolean
+) returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+  select jsonb_build_object(
+           'v', 1, 'kind', 'batch', 'store', (select i.store from retain_guard.installation i),
+           'batch', p_batch.batch_id, 'run', p_batch.run_id, 'step', p_batch.step_no, 'lane', p_batch.lane_no,
+           'seq', p_batch.seq,
+           'prev', case when p_batch.seq = 1 then repeat('0', 64) else (
+             select encode(s.header_sha256, 'hex')
+               from retain_guard.batch b join retain_guard.batch_sealed s using (batch_id)
+              where b.run_id = p_batch.run_id and b.step_no = p_batch.step_no and b.lane_no = p_batch.lane_no
+                and b.seq = p_batch.seq - 1) end,
+           'class', p_batch.record_class, 'action', p_batch.action, 'table', p_batch.table_name, 'parts', p_batch.parts,
+           'rule', jsonb_build_object('id', p_batch.rule_id, 'version', p_batch.rule_version,
+                                      'sha256', p.document::jsonb #>> '{schedule,sha256}'),
+           'approval', jsonb_build_object('id', p_batch.run_id, 'sha256', substr(p.digest, 8)),
+           'schema_sha256', p_batch.schema_sha256,
+           'executed_at', retain_guard.instant_text(p_batch.executed_at), 'txid', p_batch.txid::text,
+           'holds', jsonb_build_object('checked', true, 'version', p_batch.hold_version::text),
+           'items', jsonb_build_object('count', p_batch.destroyed, 'len', 32, 'order', 'asc',
+                                       'sha256', encode(sha256(p_refs), 'hex')),
+           'key_epoch', (select e.key_epoch from retain_guard.key_epoch e where e.key_epoch = p_key_epoch),
+           'worker', p_signing_key, 'recovered', p_recovered)
+    from retain_guard.plan p where p.run_id = p_batch.run_id
+  );
+end
+$$;
+
+-- Stores the header (a complete signed entry of the ledger) and the packed references of a batch and
+-- forgets its keys, in one transaction. What the header says of the batch is compared with what the guard
+-- itself wrote down when it destroyed: nothing may be missing, other or more.
 --
 -- Answers false when the batch was sealed before. Refuses a header or references that do not fit the
 -- batch, or that do not continue the chain of the lane.
@@ -32,8 +72,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
   the_batch retain_guard.batch;
-  header    jsonb := convert_from(p_header, 'UTF8')::jsonb;
-  previous  text;
+  header    jsonb;
 begin
   delete from retain_guard.batch_staged s where s.batch_id = p_batch;
   if not found then
@@ -42,34 +81,16 @@ begin
     end if;
     perform retain_guard.refuse('BATCH_MISMATCH', 'There is no such batch to seal.');
   end if;
-  select b.* into the_batch from retain_guard.batch b where b.batch_id = p_batch;
-  select encode(s.header_sha256, 'hex') into previous
-    from retain_guard.batch b join retain_guard.batch_sealed s using (batch_id)
-   where b.run_id = the_batch.run_id and b.step_no = the_batch.step_no and b.lane_no = the_batch.lane_no
-     and b.seq = the_batch.seq - 1;
-  if the_batch.seq = 1 then
-    previous := repeat('0', 64);
+  -- 0x01, 0x01 (a batch), 64 bytes of signature, JSON; an entry of the ledger has at most 65535 bytes.
+  if octet_length(p_header) not between 67 and 65535 or substring(p_header for 2) <> decode('0101', 'hex') then
+    perform retain_guard.refuse('BATCH_MISMATCH', 'The header is no entry of the ledger for a batch.');
   end if;
+  header := convert_from(substring(p_header from 67), 'UTF8')::jsonb;
+  select b.* into the_batch from retain_guard.batch b where b.batch_id = p_batch;
   if octet_length(p_refs) <> 32 * the_batch.destroyed
-     or header ->> 'batch' is distinct from p_batch::text
-     or header #>> '{items,sha256}' is distinct from encode(sha256(p_refs), 'hex')
-     or header ->> 'prev' is distinct from previous
-     or not exists (select from retain_guard.key_epoch e
-                     where e.key_epoch = p_key_epoch and header ->> 'key_epoch' = p_key_epoch)
-     or header -> 'parts' is distinct from the_batch.parts
-     or not header @> jsonb_build_object(
-          'kind', 'batch', 'run', the_batch.run_id, 'step', the_batch.step_no, 'lane', the_batch.lane_no,
-          'seq', the_batch.seq, 'class', the_batch.record_class, 'action', the_batch.action,
-          'table', the_batch.table_name, 'schema_sha256', the_batch.schema_sha256,
-          'txid', the_batch.txid::text,
-          'executed_at', to_char(the_batch.executed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
-          'worker', p_sealed_by, 'recovered', p_recovered,
-          'rule', jsonb_build_object('id', the_batch.rule_id, 'version', the_batch.rule_version, 'sha256', (
-            select p.document::jsonb #>> '{schedule,sha256}' from retain_guard.plan p where p.run_id = the_batch.run_id)),
-          'approval', jsonb_build_object('id', the_batch.run_id, 'sha256', (
-            select substr(p.digest, 8) from retain_guard.plan p where p.run_id = the_batch.run_id)),
-          'holds', jsonb_build_object('checked', true, 'version', the_batch.hold_version::text),
-          'items', jsonb_build_object('count', the_batch.destroyed, 'len', 32)) then
+     or jsonb_typeof(header -> 'worker') is distinct from 'string'
+     or header is distinct from
+          retain_guard.expected_header(the_batch, p_key_epoch, p_refs, header -> 'worker', p_recovered) then
     perform retain_guard.refuse('BATCH_MISMATCH', 'The seal does not fit the batch.');
   end if;
   insert into retain_guard.batch_sealed (batch_id, key_epoch, header, refs, sealed_by, recovered)

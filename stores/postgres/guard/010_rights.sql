@@ -14,27 +14,33 @@ grant execute on function
   retain_guard.decide_plan(uuid, text, text, text),
   retain_guard.open_run(uuid, text),
   retain_guard.control_run(uuid, text, text, text),
-  retain_guard.close_run(uuid, text, jsonb),
+  retain_guard.close_run(uuid, text, jsonb, bigint),
   retain_guard.open_matter(text, text, text),
   retain_guard.place_hold(text, text, text, text, date, text[], text[], text[], text[]),
   retain_guard.release_hold(bigint, text, text),
-  retain_guard.find_ref(uuid, text, bytea)
+  retain_guard.find_ref(uuid, text, bytea),
+  retain_guard.resume_after(bigint, uuid[], bigint[], bigint[], bigint, bigint)
 to retain_app;
 
 grant select on
   retain_guard.plan, retain_guard.step, retain_guard.lane, retain_guard.run, retain_guard.decision,
-  retain_guard.batch, retain_guard.batch_staged, retain_guard.batch_sealed, retain_guard.installation
+  retain_guard.batch, retain_guard.batch_staged, retain_guard.batch_sealed, retain_guard.installation,
+  retain_guard.event, retain_guard.event_state
 to retain_worker;
 grant execute on function
   retain_guard.claim_lane(uuid, integer, integer),
   retain_guard.dispose_batch(uuid, integer, integer, bigint, integer),
   retain_guard.register_epoch(text, bytea),
-  retain_guard.seal_batch(uuid, text, bytea, bytea, text, boolean)
+  retain_guard.seal_batch(uuid, text, bytea, bytea, text, boolean),
+  retain_guard.mark_integrated(uuid[], bigint[], bigint[], bigint[])
 to retain_worker;
 
 grant select on
   retain_guard.installation, retain_guard.plan, retain_guard.step, retain_guard.lane, retain_guard.decision,
   retain_guard.run, retain_guard.batch, retain_guard.batch_sealed, retain_guard.matter, retain_guard.hold, retain_guard.schedule_in_force,
-  retain_guard.key_epoch
+  retain_guard.key_epoch, retain_guard.event, retain_guard.event_state, retain_guard.hold_state, retain_guard.hold_reach
 to retain_auditor;
+-- How much is under a hold is the auditor's to compare with the ledger; which records and people is not.
+grant select (record_class, hold_no) on retain_guard.hold_key to retain_auditor;
+grant select (subject_kind, hold_no) on retain_guard.hold_subject to retain_auditor;
 grant execute on function retain_guard.find_ref(uuid, text, bytea) to retain_auditor;
