@@ -5,6 +5,10 @@ import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import { migrate } from 'drizzle-orm/postgres-js/migrator';
 import postgres from 'postgres';
 import { RetentionError } from '../domain/errors.ts';
+import { ledgerDb } from './bind-ledger.ts';
+import type { LedgerDb } from './ledger.ts';
+import { type LedgerAudit, ledgerAudit } from './ledger-audit.ts';
+import { logOutbox } from './ledger-schema.ts';
 import { run, scheduleVersion } from './schema.ts';
 
 const MIGRATIONS = fileURLToPath(new URL('./migrations', import.meta.url));
@@ -27,6 +31,9 @@ export interface RunEntry {
 }
 
 export interface ControlDb {
+  readonly ledger: LedgerDb;
+  /** For comparing with the published log. */
+  readonly audit: LedgerAudit;
   /** The version in force, or undefined before the first. */
   latestSchedule(): Promise<InstalledSchedule | undefined>;
   scheduleAt(version: number): Promise<InstalledSchedule | undefined>;
@@ -49,7 +56,7 @@ export async function openControlDb(
   options: { readonly migrate: boolean },
 ): Promise<ControlDb> {
   const client = postgres(url, {
-    max: 2,
+    max: 4,
     connect_timeout: 5,
     idle_timeout: 30,
     onnotice: () => undefined,
@@ -63,6 +70,8 @@ export async function openControlDb(
     throw controlError(error);
   }
   return {
+    ledger: ledgerDb(db, ask),
+    audit: ledgerAudit(db, ask),
     latestSchedule: () => ask(() => latestSchedule(db)),
     scheduleAt: (version) =>
       ask(async () => {
@@ -117,18 +126,35 @@ async function latestSchedule(db: PostgresJsDatabase): Promise<InstalledSchedule
   return row;
 }
 
+/** After a restore the ledger may know later versions than this database: their numbers are taken. */
+const NEXT_VERSION = sql<number>`(
+  select coalesce(max(taken), 0) + 1 from (
+    select version as taken from retain.schedule_version
+    union all
+    select (convert_from(substring(entry from 67), 'UTF8')::jsonb ->> 'version')::integer
+      from retain.log_seq where kind = 'rule.version') as versions)`;
+
 async function addSchedule(
   db: PostgresJsDatabase,
   entry: { sha256: string; document: string; installedBy: string },
 ): Promise<number> {
-  const [row] = await db
-    .insert(scheduleVersion)
-    .values({
-      ...entry,
-      version: sql`(select coalesce(max(version), 0) + 1 from retain.schedule_version)`,
-    })
-    .returning({ version: scheduleVersion.version });
-  return row?.version ?? 0;
+  const { sha256, installedBy } = entry;
+  return db.transaction(async (tx) => {
+    const [row] = await tx
+      .insert(scheduleVersion)
+      .values({
+        ...entry,
+        version: NEXT_VERSION,
+      })
+      .returning({ version: scheduleVersion.version });
+    const version = row?.version ?? 0;
+    await tx.insert(logOutbox).values({
+      kind: 'rule.version',
+      body: { version, sha256 },
+      names: { installed_by: installedBy },
+    });
+    return version;
+  });
 }
 
 /** Drizzle's migrator takes no lock of its own; two processes that start together would collide. */

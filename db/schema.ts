@@ -4,9 +4,8 @@
  * its plan, decision and log are.
  */
 import { sql } from 'drizzle-orm';
-import { check, integer, pgSchema, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
-
-const retain = pgSchema('retain');
+import { check, integer, text, timestamp, uniqueIndex, uuid } from 'drizzle-orm/pg-core';
+import { retain } from './namespace.ts';
 
 export const scheduleVersion = retain.table(
   'schedule_version',
