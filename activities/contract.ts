@@ -9,6 +9,8 @@ import type { SliceResult } from '../domain/disposal.ts';
 export const ORCHESTRATE_QUEUE = 'retain-orchestrate';
 /** Batches and sealing: needs the rights of `retain_worker` only. */
 export const DISPOSE_QUEUE = 'retain-dispose';
+/** Appending to the ledger and signing its head: needs the ledger's keys and reads every store. */
+export const LEDGER_QUEUE = 'retain-ledger';
 
 export interface RunRef {
   readonly run: string;
@@ -71,4 +73,17 @@ export interface OrchestrateActivities {
 
 export interface DisposeActivities {
   readonly disposeSlice: (input: DisposeSliceInput) => Promise<SliceResult>;
+}
+
+/** What one turn of keeping the ledger did. */
+export interface KeptLedger {
+  /** Entries appended. */
+  readonly entries: number;
+  /** Entries in all. */
+  readonly size: number;
+}
+
+export interface LedgerActivities {
+  /** Appends, signs and delivers, round after round, for some minutes. */
+  keepLedger(): Promise<KeptLedger>;
 }

@@ -10,12 +10,16 @@ import {
   type StoreRole,
 } from '../stores/postgres/connection.ts';
 import type { EpochKeys } from './epoch-keys.ts';
+import type { LedgerSigner } from './ledger/signer.ts';
+import type { LedgerKeys } from './ledger-keys.ts';
 
 export interface Retain {
   readonly control: ControlDb;
   /** Resolves `env:NAME` of a store; throws `CONFIG_INVALID` naming the variable. */
   readonly urlOf: (store: StoreDefinition) => string;
   readonly epochKeys: EpochKeys;
+  readonly ledgerKeys: LedgerKeys;
+  readonly ledgerSigner: LedgerSigner;
 }
 
 export interface ScheduleInForce extends InstalledSchedule {

@@ -1,5 +1,5 @@
 /** The loop that works a lane: batch after batch, each one transaction, sealed while the next one runs. */
-import { setImmediate } from 'node:timers/promises';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import {
   addCounts,
   type BatchCounts,
@@ -14,6 +14,8 @@ import { makeSealer, type SealingDependencies } from './seal.ts';
 export interface SliceDependencies extends SealingDependencies {
   /** Milliseconds since 1970, of this machine. */
   readonly now: () => number;
+  /** Resolves after so many milliseconds; a timer when missing. */
+  readonly delay?: (ms: number) => Promise<unknown>;
 }
 
 export interface SliceInput extends LaneId {
@@ -35,11 +37,16 @@ const BATCH_TARGET_MS = 100;
 const SMALLEST_BATCH_RECORDS = 250;
 const LARGEST_BATCH_RECORDS = 10_000;
 const FIRST_BATCH_RECORDS = 2_000;
+/** While the ledger does not follow: the guard is asked again this often, */
+const LEDGER_POLL_MS = 1_000;
+/** and after this long the slice fails, so that people see it. The run goes on with the next attempt. */
+const LEDGER_PATIENCE_MS = 30_000;
 
 /**
  * Works one lane until the slice is full, the lane is finished, or somebody says stop. Claims the lane
  * first, which fences every earlier attempt, and seals what such an attempt left behind. Totals are
  * read back from the store. A crash anywhere loses nothing: cursor, log and deletion moved together.
+ * While the ledger does not follow nothing is destroyed: waits for it, and throws `LEDGER_LAGS` after 30 s.
  */
 export async function disposeSlice(
   deps: SliceDependencies,
@@ -53,7 +60,12 @@ export async function disposeSlice(
   await sealer.recover();
 
   const startedAt = deps.now();
+  const ledger = ledgerPatience(deps, lane);
   let worked = NO_COUNTS;
+  const over = (): boolean =>
+    hooks.cancelled() ||
+    worked.picked >= input.sliceRecords ||
+    deps.now() - startedAt >= input.sliceMs;
   let limit = FIRST_BATCH_RECORDS;
   let waiting: StagedBatch | undefined;
   let ended: SliceResult['outcome'] | undefined;
@@ -68,13 +80,10 @@ export async function disposeSlice(
     hooks.onBatch(addCounts(claimed.totals, worked));
     limit = nextLimit(limit, batch, deps.now() - batchStartedAt);
     if (batch.outcome === 'unsealed') await sealer.recover();
-    else if (batch.outcome !== 'worked') ended = batch.outcome;
-    else if (
-      hooks.cancelled() ||
-      worked.picked >= input.sliceRecords ||
-      deps.now() - startedAt >= input.sliceMs
-    )
-      ended = 'continue';
+    else if (batch.outcome === 'worked' || batch.outcome === 'unintegrated') {
+      if (over()) ended = 'continue';
+      else await ledger.after(batch.outcome);
+    } else ended = batch.outcome;
   }
   await sealer.seal(waiting);
   const { totals } = await deps.guard.laneState(lane);
@@ -90,6 +99,28 @@ async function refuseSkewedClock({ guard, now }: SliceDependencies): Promise<voi
       { skewMs: Math.round(skewMs) },
     );
   }
+}
+
+/** Waits a little after each `unintegrated`, and throws once they have gone on for too long. */
+function ledgerPatience({ now, delay = setTimeout }: SliceDependencies, lane: LaneId) {
+  let since: number | undefined;
+  return {
+    async after(outcome: 'worked' | 'unintegrated'): Promise<void> {
+      if (outcome === 'worked') {
+        since = undefined;
+        return;
+      }
+      since ??= now();
+      if (now() - since >= LEDGER_PATIENCE_MS) {
+        throw new RetentionError(
+          'LEDGER_LAGS',
+          'Batches have waited for their place in the ledger for over a minute. Does a worker write it?',
+          { run: lane.run, step: lane.step, lane: lane.lane },
+        );
+      }
+      await delay(LEDGER_POLL_MS);
+    },
+  };
 }
 
 /** Follows the time a batch takes: a full batch that was quick may grow, a slow one shrinks. */

@@ -5,6 +5,7 @@ import { RetentionError } from '../domain/errors.ts';
 import type { RetentionSchedule, StoreDefinition } from '../domain/schedule.ts';
 import { asStore } from '../stores/postgres/driver-error.ts';
 import { scheduleInForce, withStore } from './context.ts';
+import { ledgerChecks } from './ledger/examine-ledger.ts';
 import { openRetain, storesOf } from './open-retain.ts';
 import { checkStore } from './store-admin.ts';
 
@@ -44,6 +45,8 @@ async function examineControl(env: Env, checks: Checked[]): Promise<RetentionSch
     try {
       const inForce = await scheduleInForce(retain);
       schedule = inForce.schedule;
+      for (const { what, look } of ledgerChecks(retain, env, Date.now()))
+        await attempt(checks, what, look);
       return `answers; schedule version ${inForce.version} is in force`;
     } finally {
       await retain.end();

@@ -1,9 +1,10 @@
 /** Secret files that only their owner can reach, made once however many processes try. */
 import { randomBytes } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
-import { link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { RetentionError } from '../domain/errors.ts';
+import { syncFolder } from './ledger/durable-files.ts';
 
 const KEY_TEXT = /^([0-9a-f]{64})\n$/;
 const OTHERS = 0o077;
@@ -61,12 +62,30 @@ export async function createKeyFile(path: string, key: Buffer): Promise<void> {
     await handle.close();
     await unlink(draft);
   }
-  const folder = await open(dirname(path), 'r');
+  await syncFolder(dirname(path));
+}
+
+/** Puts a key that was written beside it in the place of another, durably. */
+export async function replaceKeyFile(path: string, by: string): Promise<void> {
+  await rename(by, path);
+  await syncFolder(dirname(path));
+}
+
+/**
+ * Destroys a key: its bytes are overwritten before its name goes. Copies elsewhere (backups, the blocks a
+ * copy-on-write file system keeps) are not reached.
+ */
+export async function destroyKeyFile(path: string): Promise<void> {
+  const handle = await open(path, 'r+');
   try {
-    await folder.sync();
+    const { size } = await handle.stat();
+    await handle.write(randomBytes(size), 0, size, 0);
+    await handle.sync();
   } finally {
-    await folder.close();
+    await handle.close();
   }
+  await unlink(path);
+  await syncFolder(dirname(path));
 }
 
 /** Names of the key files in `<root>/<folder>`, sorted; none when the folder is missing. */

@@ -1,6 +1,8 @@
 /** The log as operations and auditors ask it today: search, and the entry of one record. */
 import { addPeriod, dayIn } from '../domain/calendar.ts';
 import { instant } from '../domain/instant.ts';
+import type { StoreConnection } from '../stores/postgres/connection.ts';
+import { asStore } from '../stores/postgres/driver-error.ts';
 import { type Retain, scheduleInForce, storeNamed, withStore } from './context.ts';
 import { findDestroyed, type LogBatch } from './destroyed-records.ts';
 import { matchLiveStore } from './match-store.ts';
@@ -15,6 +17,13 @@ export interface LookedUp extends LogBatch {
   readonly backupsExpireOn: string;
 }
 
+/** An epoch without its key. */
+export interface ClosedEpoch {
+  readonly epoch: string;
+  /** RFC 3339 UTC at which its key was destroyed; undefined when it is only not in this key folder. */
+  readonly destroyedAt: string | undefined;
+}
+
 export interface Lookup {
   readonly recordClass: string;
   readonly store: string;
@@ -23,6 +32,8 @@ export interface Lookup {
   readonly key: readonly string[];
   /** Oldest first; empty when no run whose epoch key still exists destroyed the record. */
   readonly entries: readonly LookedUp[];
+  /** Epochs in which nothing can be looked up: an entry of the record may be there all the same. */
+  readonly closedEpochs: readonly ClosedEpoch[];
 }
 
 /**
@@ -40,7 +51,13 @@ export async function lookupInLog(
   return withStore(retain, store, 'retain_app', async (connection) => {
     const { resolved } = await matchLiveStore(connection, schedule);
     const canonical = await canonicalKey(connection, aggregateOf(resolved, recordClass), key);
-    const found = await findDestroyed(retain, connection, recordClass.id, [canonical]);
+    const { open, closed } = await epochsOf(retain, connection, recordClass.id);
+    // Without any key there is nothing to compare with, and that is then said of every epoch.
+    const searchable =
+      open.length > 0 || closed.every(({ destroyedAt }) => destroyedAt === undefined);
+    const found = searchable
+      ? await findDestroyed(retain, connection, recordClass.id, [canonical])
+      : [];
     const entries = found.map(({ batch }) => {
       const day = dayIn(schedule.timezone, instant(batch.executedAt));
       return { ...batch, backupsExpireOn: addPeriod(day, store.backupsKeptFor) };
@@ -51,6 +68,29 @@ export async function lookupInLog(
       zone: schedule.timezone,
       key: canonical,
       entries,
+      closedEpochs: closed,
     };
   });
+}
+
+/** The epochs under which the store's log has references of the class: with their key here, and without. */
+async function epochsOf(
+  retain: Retain,
+  { sql, store }: StoreConnection,
+  recordClass: string,
+): Promise<{ open: string[]; closed: ClosedEpoch[] }> {
+  const rows = await asStore(
+    store,
+    () => sql<{ epoch: string }[]>`
+      select key_epoch as epoch from retain_guard.key_epoch
+       where starts_with(key_epoch, ${`${recordClass}/`}) order by key_epoch`,
+  );
+  const destroyed = await retain.control.ledger.destroyedEpochs();
+  const open: string[] = [];
+  const closed: ClosedEpoch[] = [];
+  for (const { epoch } of rows) {
+    if ((await retain.epochKeys.byId(epoch)) !== undefined) open.push(epoch);
+    else closed.push({ epoch, destroyedAt: destroyed.get(epoch) });
+  }
+  return { open, closed };
 }

@@ -6,6 +6,8 @@ import { instantFromMillis } from '../domain/instant.ts';
 import type { StoreDefinition } from '../domain/schedule.ts';
 import type { Retain } from './context.ts';
 import { type EpochKeys, fileEpochKeys } from './epoch-keys.ts';
+import { fileSigner } from './ledger/signer.ts';
+import { fileLedgerKeys, noKeyFolder, noLedgerKeys } from './ledger-keys.ts';
 
 export interface OpenRetain extends Retain {
   end(): Promise<void>;
@@ -29,12 +31,27 @@ export async function openRetain(
     );
   }
   const control = await openControlDb(env.databaseUrl, options);
-  return { control, ...storesOf(env), epochKeys: epochKeysOf(env), end: () => control.end() };
+  return {
+    control,
+    ...storesOf(env),
+    epochKeys: epochKeysOf(env),
+    ...ledgerOf(env),
+    end: () => control.end(),
+  };
 }
 
 /** What is needed of the environment to look at stores, without a control database. */
 export function storesOf(env: Env): Pick<Retain, 'urlOf'> {
   return { urlOf: (store: StoreDefinition) => storeUrl(env, store.connectionEnv) };
+}
+
+function ledgerOf(env: Env): Pick<Retain, 'ledgerKeys' | 'ledgerSigner'> {
+  if (env.keyDir === undefined) {
+    const refuse = (): Promise<never> => Promise.reject(noKeyFolder());
+    return { ledgerKeys: noLedgerKeys(), ledgerSigner: { last: refuse, sign: refuse } };
+  }
+  const keys = fileLedgerKeys(env.keyDir);
+  return { ledgerKeys: keys, ledgerSigner: fileSigner(env.keyDir, keys) };
 }
 
 function epochKeysOf(env: Env): EpochKeys {

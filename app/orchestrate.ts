@@ -115,7 +115,10 @@ async function openRun(
   };
 }
 
-/** Counts what is left and why, writes that down, closes. */
+/**
+ * Counts what is left and why, writes that down, closes. Throws `RUN_STILL_MOVING` when a batch was committed
+ * meanwhile: the report would say less than the log.
+ */
 async function closeRun(
   retain: Retain,
   connection: StoreConnection,
@@ -125,10 +128,11 @@ async function closeRun(
   const report = await completeness(retain, connection, document);
   const complete = report.counted && report.steps.every((step) => step.finished && step.left === 0);
   const outcome = input.stopped ? 'stopped' : complete ? 'completed' : 'incomplete';
-  await guardApp(connection).closeRun(input.run, outcome, report);
+  const destroyed = report.steps.reduce((sum, step) => sum + step.destroyed, 0);
+  await guardApp(connection).closeRun(input.run, outcome, report, destroyed);
   return {
     outcome,
-    destroyed: report.steps.reduce((sum, step) => sum + step.destroyed, 0),
+    destroyed,
     withheld: report.steps.reduce((sum, step) => sum + step.held + step.blocked + step.changed, 0),
   };
 }

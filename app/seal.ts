@@ -1,6 +1,7 @@
 /** Turning committed batches into log entries: the keys become references, the batch gets its header. */
 import type { LaneId } from '../domain/disposal.ts';
 import { sealBatch } from '../ledger/batch-header.ts';
+import type { SigningKey } from '../ledger/ed25519.ts';
 import { keyCommitment } from '../ledger/references.ts';
 import type { DisposalGuard, StagedBatch, StepDescription } from '../stores/store.ts';
 import type { EpochKeys } from './epoch-keys.ts';
@@ -8,7 +9,9 @@ import type { EpochKeys } from './epoch-keys.ts';
 export interface SealingDependencies {
   readonly guard: DisposalGuard;
   readonly epochKeys: EpochKeys;
-  /** Name of this worker, for the batch headers. */
+  /** Signs the batch headers, which say its name. */
+  readonly signingKey: SigningKey;
+  /** Name of this process, for operations. */
   readonly worker: string;
 }
 
@@ -26,7 +29,8 @@ export async function makeSealer(deps: SealingDependencies, lane: LaneId): Promi
   await deps.guard.registerEpoch(epoch.id, keyCommitment(epoch.key));
   let prev = await deps.guard.lastHeaderSha256(lane);
   const sealOne = async (staged: StagedBatch, recovered: boolean) => {
-    const seal = sealBatch(step, staged, { prev, epoch, worker: deps.worker, recovered });
+    const { signingKey } = deps;
+    const seal = sealBatch(step, staged, { prev, epoch, signingKey, recovered });
     const fresh = await deps.guard.sealBatch({ ...seal, sealedBy: deps.worker, recovered });
     prev = fresh ? seal.headerSha256 : await deps.guard.lastHeaderSha256(lane);
   };

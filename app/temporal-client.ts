@@ -17,6 +17,8 @@ import {
   type ControlWord,
   type Decision,
   disposeStepWorkflowId,
+  KEEP_LEDGER,
+  KEEP_LEDGER_WORKFLOW_ID,
   PURGE_RUN,
   type PurgePhase,
   type PurgeProgress,
@@ -83,6 +85,20 @@ export async function startPurgeRun(client: Client, input: PurgeRunInput): Promi
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     }
   });
+}
+
+/** Starts the workflow that keeps the ledger; there is never a second one. */
+export async function startKeepingLedger(client: Client): Promise<void> {
+  try {
+    await client.workflow.start(KEEP_LEDGER, {
+      taskQueue: ORCHESTRATE_QUEUE,
+      workflowId: KEEP_LEDGER_WORKFLOW_ID,
+      workflowIdConflictPolicy: 'USE_EXISTING',
+      args: [],
+    });
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw unavailable(error);
+  }
 }
 
 /**

@@ -25,6 +25,16 @@ export interface Env {
   readonly temporalCliPath: string | undefined;
   /** Where the epoch keys are: outside every database. */
   readonly keyDir: string | undefined;
+  /** Where the ledger is published as static files. */
+  readonly ledgerDir: string | undefined;
+  /** A bucket for the same files: its endpoint, its name and where the files begin in it. */
+  readonly ledgerBucket: string | undefined;
+  /** For so many days nobody can remove what is written into the bucket. */
+  readonly ledgerLockDays: number | undefined;
+  /** The policy file: which log, which witnesses, how many of them. */
+  readonly ledgerPolicy: string | undefined;
+  /** A timestamping authority (RFC 3161) for checkpoints. */
+  readonly tsaUrl: string | undefined;
   readonly logLevel: LogLevel;
   /** This user's cache for things that are slow to make and safe to delete. */
   readonly cacheDir: string;
@@ -45,6 +55,14 @@ const postgresUrl = filled.regex(POSTGRES_URL, {
   message: 'must be a PostgreSQL URL, such as postgres://user:password@host:5432/database',
   abort: true,
 });
+const bucketUrl = filled.regex(
+  /^https?:\/\/[^/\s]+\/[^/\s]+(?:\/[^\s]*)?$/,
+  'must be endpoint, bucket and folder, such as https://s3.eu-west-2.amazonaws.com/bucket/folder',
+);
+const days = filled
+  .regex(/^[1-9]\d{0,4}$/, 'must be a whole number of days, such as 3650')
+  .transform(Number);
+const httpUrl = filled.regex(/^https?:\/\/\S+$/, 'must be an http or https URL');
 const address = filled.regex(/^\S+:\d+$/, 'must be host:port, such as 127.0.0.1:7233');
 
 /** Every `RETAIN_*` variable there is, and the others we read ourselves. */
@@ -53,6 +71,11 @@ const variables = z.object({
   TEMPORAL_ADDRESS: address.optional(),
   TEMPORAL_CLI_PATH: absolutePath.optional(),
   RETAIN_KEY_DIR: absolutePath.optional(),
+  RETAIN_LEDGER_DIR: absolutePath.optional(),
+  RETAIN_LEDGER_BUCKET: bucketUrl.optional(),
+  RETAIN_LEDGER_LOCK_DAYS: days.optional(),
+  RETAIN_LEDGER_POLICY: absolutePath.optional(),
+  RETAIN_TSA_URL: httpUrl.optional(),
   RETAIN_LOG_LEVEL: z
     .enum(LOG_LEVELS, { error: `must be one of ${LOG_LEVELS.join(', ')}` })
     .default('info'),
@@ -88,6 +111,11 @@ export function readEnv(source: EnvSource = process.env): Env {
     temporalAddress: data.TEMPORAL_ADDRESS,
     temporalCliPath: data.TEMPORAL_CLI_PATH,
     keyDir: data.RETAIN_KEY_DIR,
+    ledgerDir: data.RETAIN_LEDGER_DIR,
+    ledgerBucket: data.RETAIN_LEDGER_BUCKET,
+    ledgerLockDays: data.RETAIN_LEDGER_LOCK_DAYS,
+    ledgerPolicy: data.RETAIN_LEDGER_POLICY,
+    tsaUrl: data.RETAIN_TSA_URL,
     logLevel: data.RETAIN_LOG_LEVEL,
     cacheDir: cacheFolder(source),
     searchPath: Object.freeze((source['PATH'] ?? '').split(delimiter).filter(isAbsolute)),
@@ -159,6 +187,16 @@ function unknownNames(source: EnvSource): string[] {
   return Object.keys(source).filter(
     (name) => name.startsWith('RETAIN_') && !ENV_NAMES.includes(name),
   );
+}
+
+/**
+ * Where programs of this user keep what they must not forget (XDG Base Directory specification); relative
+ * settings are ignored. Looks at nothing else, so that it works in an environment that is wrong.
+ */
+export function stateFolder(source: EnvSource = process.env): string {
+  const base = source['XDG_STATE_HOME'] ?? '';
+  const home = source['HOME'] ?? homedir();
+  return join(isAbsolute(base) ? base : join(home, '.local', 'state'), 'retain');
 }
 
 /** A relative `XDG_CACHE_HOME` is ignored, as the XDG Base Directory specification asks. */

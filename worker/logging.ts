@@ -23,6 +23,7 @@ const FIELDS: ReadonlySet<string> = new Set([
   ...['service', 'queue', 'queues', 'lanes', 'zone', 'signal', 'version', 'address', 'server'],
   ...['picked', 'destroyed', 'held', 'blocked', 'changed', 'gone', 'withheld', 'durationMs'],
   ...['namespace', 'taskQueue', 'workflowId', 'workflowType', 'runId', 'workflowRunId'],
+  ...['entries', 'size', 'seconds'],
   ...['activityId', 'activityType', 'attempt', 'sdkComponent', 'target', 'workerDeployment'],
 ]);
 

@@ -5,6 +5,7 @@ import { readEnv } from '../config/env.ts';
 import { RetentionError } from '../domain/errors.ts';
 import { workerActivities } from './activities.ts';
 import { createLogger } from './logging.ts';
+import { publicationOf } from './publication.ts';
 import type { Queues } from './run-worker.ts';
 import { serve } from './serve.ts';
 
@@ -19,7 +20,12 @@ async function main(): Promise<void> {
   const env = readEnv();
   const logger = createLogger(env.logLevel);
   const retain = await openRetain(env, { migrate: false });
-  const activities = workerActivities(retain, { queues, slots, logger });
+  const activities = workerActivities(retain, {
+    queues,
+    slots,
+    logger,
+    publication: publicationOf(env),
+  });
   try {
     await serve({ ...activities, queues, slots, logger, dir: '.retain' });
   } finally {

@@ -1,3 +1,4 @@
+import { Client } from '@temporalio/client';
 import {
   NativeConnection,
   type NativeConnectionOptions,
@@ -7,9 +8,12 @@ import {
 import {
   DISPOSE_QUEUE,
   type DisposeActivities,
+  LEDGER_QUEUE,
+  type LedgerActivities,
   ORCHESTRATE_QUEUE,
   type OrchestrateActivities,
 } from '../activities/contract.ts';
+import { startKeepingLedger } from '../app/temporal-client.ts';
 import { RetentionError } from '../domain/errors.ts';
 import { CLEAN_FAILURES } from './interceptor.ts';
 import { installRuntime, type Logger } from './logging.ts';
@@ -25,6 +29,8 @@ export interface StartWorkerOptions {
   readonly queues: Queues;
   readonly orchestrate?: OrchestrateActivities;
   readonly dispose?: DisposeActivities;
+  /** Served beside the dispose queue. */
+  readonly ledger?: LedgerActivities;
   /** Slices at the same time. Each uses one database connection; 2 to 4 saturate two cores. */
   readonly slots: number;
   readonly logger: Logger;
@@ -51,6 +57,10 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     const workers: Worker[] = [];
     if (options.queues !== 'dispose') workers.push(await orchestrateWorker(options, connection));
     if (options.queues !== 'orchestrate') workers.push(await disposeWorker(options, connection));
+    if (options.ledger) {
+      workers.push(await ledgerWorker(options, connection));
+      await startKeepingLedger(new Client({ connection, namespace: options.namespace }));
+    }
     options.logger.info({ queues: options.queues, lanes: options.slots }, 'worker started');
     return supervise(workers, connection);
   } catch (error) {
@@ -116,6 +126,19 @@ function disposeWorker(options: StartWorkerOptions, connection: NativeConnection
     maxConcurrentActivityTaskExecutions: options.slots,
     maxConcurrentActivityTaskPolls: 2,
     maxHeartbeatThrottleInterval: '10s',
+  });
+}
+
+/** One turn at a time: a second one would only lose against the first. */
+function ledgerWorker(options: StartWorkerOptions, connection: NativeConnection): Promise<Worker> {
+  return Worker.create({
+    ...common(options, connection),
+    // Between two rounds nothing is in flight: there is nothing to be graceful about.
+    shutdownGraceTime: 0,
+    taskQueue: LEDGER_QUEUE,
+    activities: { ...required(options.ledger, 'ledger') },
+    maxConcurrentActivityTaskExecutions: 1,
+    maxConcurrentActivityTaskPolls: 1,
   });
 }
 

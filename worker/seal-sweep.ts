@@ -35,10 +35,11 @@ async function sweep(
 ): Promise<void> {
   try {
     const { schedule } = await scheduleInForce(retain);
+    const signingKey = await retain.ledgerKeys.worker();
     for (const store of Object.keys(schedule.stores)) {
       const guard = postgresGuard(await pool.connection(store, 'retain_worker'));
       const lanes = await sealBacklog(
-        { guard, epochKeys: retain.epochKeys, worker },
+        { guard, epochKeys: retain.epochKeys, signingKey, worker },
         WAITING_SECONDS,
       );
       if (lanes > 0) logger.info({ store, lanes }, 'sealed what another worker left');

@@ -5,7 +5,10 @@ import type { Logger } from './logging.ts';
 import { type RunningWorker, type StartWorkerOptions, startWorker } from './run-worker.ts';
 
 export interface WorkerProcessOptions
-  extends Pick<StartWorkerOptions, 'queues' | 'orchestrate' | 'dispose' | 'slots' | 'logger'> {
+  extends Pick<
+    StartWorkerOptions,
+    'queues' | 'orchestrate' | 'dispose' | 'ledger' | 'slots' | 'logger'
+  > {
   /** Where a bundle is kept when none was built, such as `.retain`. */
   readonly dir: string;
 }

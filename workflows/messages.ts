@@ -16,6 +16,19 @@ export function disposeStepWorkflowId(run: string, step: number): string {
   return `${purgeRunWorkflowId(run)}/step/${step}`;
 }
 
+/** The workflow that keeps the ledger, and the one id it has. */
+export const KEEP_LEDGER = 'keepLedger';
+export const KEEP_LEDGER_WORKFLOW_ID = 'keep-ledger';
+
+export interface LedgerKeeping {
+  /** Entries after the last turn that succeeded. */
+  readonly size: number;
+  /** The code that keeps the ledger from going on. */
+  readonly stoppedBy?: string;
+}
+
+export const ledgerKeeping = defineQuery<LedgerKeeping>('ledgerKeeping');
+
 export interface PurgeRunInput {
   readonly run: string;
   /** Id of the store in the schedule. */

@@ -4,7 +4,7 @@ import {
   type ActivityOptions,
   type RetryPolicy,
 } from '@temporalio/workflow';
-import { DISPOSE_QUEUE, ORCHESTRATE_QUEUE } from '../activities/contract.ts';
+import { DISPOSE_QUEUE, LEDGER_QUEUE, ORCHESTRATE_QUEUE } from '../activities/contract.ts';
 import { FINAL_CODES, FINAL_FOR_PEOPLE } from '../domain/retry.ts';
 import type { SlicePace } from './messages.ts';
 
@@ -48,6 +48,19 @@ export const SLICE: ActivityOptions = {
   cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   retry: RETRY,
 };
+
+/** A turn lasts some minutes. A worker that dies is noticed by its missing heartbeat. */
+export const LEDGER: ActivityOptions = {
+  taskQueue: LEDGER_QUEUE,
+  startToCloseTimeout: '15m',
+  heartbeatTimeout: '30s',
+  retry: RETRY,
+};
+
+/** How long a ledger that cannot go on is left alone. */
+export const LEDGER_RECHECK_MS = 15_000;
+/** Turns per history: half a dozen events each. */
+export const LEDGER_TURNS = 200;
 
 /**
  * 100,000 records or a minute per activity: 10 million records are about 600 events. 3,000 events per

@@ -1,0 +1,72 @@
+/** The turns of the ledger, bound to this worker's databases, keys and places of publication. */
+import type { LedgerActivities } from '../activities/contract.ts';
+import { ledgerActivities } from '../activities/keep-ledger.ts';
+import { type Retain, scheduleInForce } from '../app/context.ts';
+import { delivery } from '../app/ledger/delivery.ts';
+import { keepLedger } from '../app/ledger/keep.ts';
+import { storeOf } from '../app/ledger/open-ledger.ts';
+import type { Round } from '../app/ledger/round.ts';
+import type { StorePool } from '../app/store-pool.ts';
+import { type StoreLedger, storeLedger } from '../stores/postgres/ledger-source.ts';
+import type { Logger } from './logging.ts';
+import type { Publication } from './publication.ts';
+
+/** From here on disposal stops until the ledger follows again. */
+const ALARM_AFTER_SECONDS = 60;
+
+export function keptLedger(
+  retain: Retain,
+  pool: StorePool,
+  publication: Publication,
+  logger: Logger,
+): LedgerActivities {
+  const places = delivery({
+    ...publication,
+    ledger: retain.control.ledger,
+    report: (target, code) =>
+      logger.warn(
+        { target, code },
+        'a signed head could not be delivered; the next round tries again',
+      ),
+    now: () => Date.now(),
+  });
+  const stores = async (): Promise<string[]> => {
+    if ((await retain.control.latestSchedule()) === undefined) return [];
+    return Object.keys((await scheduleInForce(retain)).schedule.stores);
+  };
+  const open = async (store: string): Promise<StoreLedger> =>
+    storeLedger(await pool.connection(store, 'retain_worker'));
+  return ledgerActivities((signal, beat) =>
+    keepLedger(
+      {
+        ledger: retain.control.ledger,
+        keys: retain.ledgerKeys,
+        signer: retain.ledgerSigner,
+        stores,
+        open,
+        readSealed: async (source, batch) => (await open(storeOf(source))).sealed(batch),
+        onStoreFailure: (store, code) =>
+          logger.warn({ store, code }, 'a store could not be asked for the ledger'),
+        delivery: places,
+        now: () => Date.now(),
+      },
+      {
+        signal,
+        onRound: (round) => {
+          beat(round.size);
+          report(logger, round);
+        },
+      },
+    ),
+  );
+}
+
+function report(logger: Logger, { entries, size, oldestSeconds }: Round): void {
+  if (entries > 0) logger.debug({ entries, size }, 'appended to the ledger');
+  if (oldestSeconds > ALARM_AFTER_SECONDS) {
+    logger.warn(
+      { code: 'LEDGER_LAGS', seconds: Math.round(oldestSeconds) },
+      'a batch waited more than a minute for the ledger: disposal stops meanwhile',
+    );
+  }
+}
