@@ -2,7 +2,7 @@
 import { CommanderError } from 'commander';
 import { RetentionError } from '../domain/errors.ts';
 import { groupKeys } from './arguments.ts';
-import { EXIT, exitCodeOf } from './exit-codes.ts';
+import { EXIT, exitCodeOf, verifyExitCodeOf } from './exit-codes.ts';
 import { makeProgram } from './program.ts';
 import { runner } from './run-command.ts';
 import type { Terminal } from './shell.ts';
@@ -23,7 +23,8 @@ export async function commandLine(argv: readonly string[], terminal: Terminal): 
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok;
     const known = error instanceof CommanderError ? usage(error) : error;
     printError(terminal, known, { json: argv.includes('--json'), debug: argv.includes('--debug') });
-    return exitCodeOf(known);
+    const isVerification = ['log', 'cert'].includes(argv[0] ?? '') && argv[1] === 'verify';
+    return isVerification ? verifyExitCodeOf(known) : exitCodeOf(known);
   }
 }
 

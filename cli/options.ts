@@ -25,6 +25,52 @@ export interface SearchOptions extends CommonOptions {
   readonly format?: 'table' | 'json' | 'csv';
 }
 
+export interface ExportOptions extends CommonOptions {
+  readonly to: string;
+  readonly extract?: 'csv' | 'jsonl';
+  readonly class?: string;
+  readonly from?: string;
+  readonly until?: string;
+}
+
+export interface VerifyOptions extends CommonOptions {
+  readonly dir?: string;
+  readonly url?: string;
+  readonly policy: string;
+  readonly since?: string;
+  readonly maxAge?: string;
+  readonly sample?: string;
+  /** False for `--no-save`. */
+  readonly save: boolean;
+  readonly database?: boolean;
+}
+
+export interface WitnessOptions extends CommonOptions {
+  readonly dir: string;
+  readonly name: string;
+  readonly policy: string;
+  readonly port: string;
+  readonly host: string;
+}
+
+export interface RecoverOptions extends CommonOptions {
+  readonly dir: string;
+  readonly lostHold?: readonly string[];
+}
+
+export interface CertOptions extends CommonOptions {
+  readonly out?: string;
+  readonly pdf?: string;
+}
+
+export interface RecordCertOptions extends CertOptions {
+  readonly entry?: string;
+}
+
+export interface CertVerifyOptions extends CommonOptions {
+  readonly policy: string;
+}
+
 export interface PlanOptions extends CommonOptions {
   readonly as?: string;
   readonly store?: string;

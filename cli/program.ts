@@ -1,15 +1,18 @@
 /** The tree of commands. What they do is loaded when one of them runs. */
 import { Command } from 'commander';
+import { certCommands } from './commands/cert.ts';
 import { dbCommands } from './commands/db.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { helpCommand } from './commands/help.ts';
 import { holdCommands } from './commands/hold.ts';
+import { keysCommands } from './commands/keys.ts';
 import { logCommands } from './commands/log.ts';
 import { matterCommands } from './commands/matter.ts';
 import { recordCommands } from './commands/record.ts';
 import { runCommands } from './commands/run.ts';
 import { scheduleCommands } from './commands/schedule.ts';
 import { storeCommands } from './commands/store.ts';
+import { witnessCommands } from './commands/witness.ts';
 import { workerCommands } from './commands/worker.ts';
 import type { Run } from './run-command.ts';
 import type { Terminal } from './shell.ts';
@@ -22,6 +25,9 @@ const PARTS = [
   holdCommands,
   recordCommands,
   logCommands,
+  certCommands,
+  keysCommands,
+  witnessCommands,
   workerCommands,
   doctorCommand,
   dbCommands,

@@ -1,6 +1,7 @@
 import { RetentionError } from '../../domain/errors.ts';
 import { workerActivities } from '../../worker/activities.ts';
 import { createLogger } from '../../worker/logging.ts';
+import { publicationOf } from '../../worker/publication.ts';
 import { serve } from '../../worker/serve.ts';
 import { wholeNumber } from '../arguments.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -21,7 +22,12 @@ export async function work(shell: Shell, options: WorkerOptions): Promise<number
   const { queue: queues } = options;
   const logger = createLogger(env.logLevel);
   return withRetain(shell, async (retain) => {
-    const activities = workerActivities(retain, { queues, slots, logger });
+    const activities = workerActivities(retain, {
+      queues,
+      slots,
+      logger,
+      publication: publicationOf(env),
+    });
     try {
       await serve({ ...activities, queues, slots, logger, dir: '.retain' });
     } finally {

@@ -37,13 +37,23 @@ const DONE = { delete: 'deleted', reduce: 'reduced', anonymise: 'anonymised' } a
 export function lookupLines(lookup: Lookup): string[] {
   const name = `${lookup.recordClass.replaceAll('_', ' ')} ${lookup.key.join(' ')}`;
   const title = name.charAt(0).toUpperCase() + name.slice(1);
+  const closed = closedLines(lookup);
   if (lookup.entries.length === 0) {
     return [
       `${title} is not in the log: no run destroyed it, as far as the epoch keys here can tell.`,
+      ...closed,
       `Next: retain record explain ${lookup.recordClass} ${lookup.key.join(' ')}`,
     ];
   }
-  return lookup.entries.flatMap((entry) => entryLines(title, entry, lookup.zone));
+  return [...lookup.entries.flatMap((entry) => entryLines(title, entry, lookup.zone)), ...closed];
+}
+
+function closedLines({ closedEpochs, zone }: Lookup): string[] {
+  return closedEpochs.map(({ epoch, destroyedAt }) =>
+    destroyedAt === undefined
+      ? `  not looked up: ${epoch}, whose key is not in this key folder`
+      : `  not looked up: ${epoch}, whose key was destroyed on ${dayOfInstant(destroyedAt, zone)}: its entries can be connected to nobody`,
+  );
 }
 
 function entryLines(title: string, entry: LookedUp, zone: string): string[] {

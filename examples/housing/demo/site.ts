@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import postgres, { type Sql } from 'postgres';
-import { type Env, readEnv } from '../../../config/env.ts';
+import { readEnv } from '../../../config/env.ts';
 import { createDatabaseOnce, dropDatabase } from '../../../embedded/create-database.ts';
 import type { ManagedProcess } from '../../../embedded/managed-process.ts';
 import { FAST_SETTINGS } from '../../../embedded/postgres.ts';
@@ -44,7 +44,7 @@ export async function openSite(options: DemoOptions): Promise<Site> {
   const settings = serverSettings(options);
   const stack = await startStack({ env, dir: folder, onProgress: say, settings });
   try {
-    return await furnish(env, stack, folder, options);
+    return await furnish(stack, folder, options);
   } catch (error) {
     await stack.stop();
     removeFolder(folder);
@@ -52,12 +52,7 @@ export async function openSite(options: DemoOptions): Promise<Site> {
   }
 }
 
-async function furnish(
-  env: Env,
-  stack: Stack,
-  folder: string,
-  options: DemoOptions,
-): Promise<Site> {
+async function furnish(stack: Stack, folder: string, options: DemoOptions): Promise<Site> {
   const database = `harbour_homes_${randomBytes(3).toString('hex')}`;
   const url = await createDatabaseOnce(stack.databaseUrl, database);
   say(`Database ${database} on ${new URL(url).host}, Temporal on ${stack.temporal?.address}.`);
@@ -66,9 +61,14 @@ async function furnish(
     HOUSING_DATABASE_URL: url,
     TEMPORAL_ADDRESS: stack.temporal?.address ?? '',
     TEMPORAL_NAMESPACE: stack.temporal?.namespace ?? '',
-    RETAIN_KEY_DIR: env.keyDir ?? join(folder, 'keys'),
+    RETAIN_KEY_DIR: join(folder, 'keys'),
+    RETAIN_LEDGER_DIR: join(folder, 'ledger'),
+    // Every demonstration is another log of the same name: what is kept of one must not meet the next.
+    XDG_STATE_HOME: join(folder, 'state'),
   };
-  await retainIn(settings)(['db', 'migrate']);
+  const retain = retainIn(settings);
+  await retain(['db', 'migrate']);
+  await retain(['keys', 'init', '--origin', 'harbour-homes.example/disposals']);
   say('\n$ retain worker &');
   let serving = false;
   const starting = startRetainWorker(settings, join(folder, 'worker.log')).finally(() => {

@@ -1,4 +1,5 @@
 /** The main job of Retain, told in the commands of the four people who do it. */
+import { audit } from './audit.ts';
 import { applyWithHold } from './hold-while-running.ts';
 import { lateCustomer, newestPlan } from './planned-run.ts';
 import { prove, takeStock } from './proof.ts';
@@ -41,7 +42,10 @@ export async function tellStory(site: Site): Promise<boolean> {
   heading('The proof: by SQL that shares no line with Retain, counted before and after');
   const passed = await prove(site.sql, run, before, site.planted);
   if (!passed) say('\n  At least one check failed: see ✗ above.');
-  return passed;
+
+  heading('The auditor: a folder, a policy, no database and nobody to trust');
+  const found = await audit(retain, site.folder);
+  return passed && found;
 }
 
 function keysOf(site: Site, recordClass: string): string[] {
