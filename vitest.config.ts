@@ -71,6 +71,15 @@ export default defineConfig({
           sequence: { groupOrder: 4 },
         },
       },
+      {
+        test: {
+          ...withServers,
+          name: 'topology',
+          include: ['test/topology/**/*.test.ts'],
+          globalSetup: ['test/topology/temporal-server.setup.ts'],
+          sequence: { groupOrder: 5 },
+        },
+      },
     ],
     reporters: ['default'],
   },

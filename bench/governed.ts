@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import type { Retain } from '../app/context.ts';
 import { disposeSlice } from '../app/dispose-slice.ts';
 import { fileEpochKeys } from '../app/epoch-keys.ts';
+import { beginLedger } from '../app/ledger/begin.ts';
+import { fileSigner } from '../app/ledger/signer.ts';
+import { createLedgerKeys, fileLedgerKeys } from '../app/ledger-keys.ts';
 import { type Orchestration, orchestration } from '../app/orchestrate.ts';
 import { planRun } from '../app/plan-run.ts';
 import { installSchedule } from '../app/schedules.ts';
@@ -56,11 +59,17 @@ export async function governed(
   install: boolean,
 ): Promise<Governed> {
   const control = await openControlDb(server.url, { migrate: install });
+  const keyDir = join(server.dir, 'keys');
+  await createLedgerKeys(keyDir);
+  const ledgerKeys = fileLedgerKeys(keyDir);
   const retain: Retain = {
     control,
     urlOf: () => server.url,
-    epochKeys: fileEpochKeys(join(server.dir, 'keys'), () => new Date().toISOString()),
+    epochKeys: fileEpochKeys(keyDir, () => new Date().toISOString()),
+    ledgerKeys,
+    ledgerSigner: fileSigner(keyDir, ledgerKeys),
   };
+  await beginLedger(retain, 'retain.localhost/bench');
   if (install) await installGuardAndSchedule(retain);
   const pool = storePool(retain, 4);
   const runs = orchestration(retain, pool);
@@ -126,7 +135,11 @@ async function carryOut(
 /** Slice after slice, as the workflow of a step would ask for them. */
 async function workLane(retain: Retain, pool: StorePool, lane: LaneId): Promise<void> {
   const guard = postgresGuard(await pool.connection(STORE, 'retain_worker'));
-  const deps = { guard, epochKeys: retain.epochKeys, worker: 'bench', now: Date.now };
+  const signingKey = await retain.ledgerKeys.worker();
+  const deps = {
+    ...{ guard, epochKeys: retain.epochKeys, signingKey },
+    ...{ worker: 'bench', now: Date.now },
+  };
   let result: SliceResult;
   do {
     result = await disposeSlice(

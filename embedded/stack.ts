@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import type { Env } from '../config/env.ts';
 import { temporalConnectConfig } from '../config/env.ts';
 import { type EmbeddedPostgres, startPostgres } from './postgres.ts';
+import type { Progress } from './program-cache.ts';
 import { type EmbeddedTemporal, startTemporal } from './temporal.ts';
 import { findTemporal } from './temporal-binary.ts';
-import type { Progress } from './temporal-install.ts';
 
 export interface StackOptions {
   readonly env: Env;

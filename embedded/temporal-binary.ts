@@ -1,15 +1,9 @@
 /** Finds a Temporal to work with: five places, in one order, none skipped silently. */
-import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Env } from '../config/env.ts';
 import { RetentionError } from '../domain/errors.ts';
-import { withLock } from './lock.ts';
-import {
-  buildWithGo,
-  downloadWithSdk,
-  type Progress,
-  TEMPORAL_CLI_VERSION,
-} from './temporal-install.ts';
+import { findProgram, inCache, isProgram, type Progress } from './program-cache.ts';
+import { buildCliWithGo, downloadWithSdk, TEMPORAL_CLI_VERSION } from './temporal-install.ts';
 
 /** A server that runs already, or a program to start one with. */
 export type TemporalLocation =
@@ -23,7 +17,7 @@ export interface FindTemporalOptions {
   readonly onProgress: Progress;
   /** How the program is obtained; replaced in tests. */
   readonly install?: {
-    readonly build: typeof buildWithGo;
+    readonly build: typeof buildCliWithGo;
     readonly download: typeof downloadWithSdk;
   };
 }
@@ -44,25 +38,22 @@ export async function findTemporal(options: FindTemporalOptions): Promise<Tempor
     }
     return { kind: 'binary', path: env.temporalCliPath, origin: 'TEMPORAL_CLI_PATH' };
   }
-  const onPath = program(env, 'temporal');
+  const onPath = findProgram(env.searchPath, 'temporal');
   if (onPath !== undefined) return { kind: 'binary', path: onPath, origin: 'PATH' };
   const folder = join(env.cacheDir, `temporal-${TEMPORAL_CLI_VERSION}`);
-  const cached = join(folder, 'temporal');
-  if (isProgram(cached)) return { kind: 'binary', path: cached, origin: 'cache' };
-  return withLock(
-    `${folder}.lock`,
-    async () => {
-      if (isProgram(cached)) return { kind: 'binary', path: cached, origin: 'cache' };
-      return { kind: 'binary', path: cached, origin: await install(cached, options) };
-    },
-    (pid) => options.onProgress(`Process ${pid} is getting the Temporal CLI; waiting for it.`),
+  const path = join(folder, 'temporal');
+  const origin = await inCache(
+    { folder, programs: ['temporal'], what: 'the Temporal CLI' },
+    () => install(path, options),
+    options.onProgress,
   );
+  return { kind: 'binary', path, origin };
 }
 
 async function install(target: string, options: FindTemporalOptions): Promise<BinaryOrigin> {
   const { env, onProgress } = options;
-  const how = options.install ?? { build: buildWithGo, download: downloadWithSdk };
-  const go = program(env, 'go');
+  const how = options.install ?? { build: buildCliWithGo, download: downloadWithSdk };
+  const go = findProgram(env.searchPath, 'go');
   const failures: unknown[] = [];
   if (go !== undefined) {
     try {
@@ -95,17 +86,4 @@ function notFound(target: string, [goReason = '', downloadReason = '']: string[]
       'Provide any one of them and start again.',
     ].join('\n'),
   );
-}
-
-function program(env: Env, name: string): string | undefined {
-  return env.searchPath.map((folder) => join(folder, name)).find(isProgram);
-}
-
-function isProgram(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return existsSync(path) && statSync(path).isFile();
-  } catch {
-    return false;
-  }
 }

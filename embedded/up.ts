@@ -18,6 +18,8 @@ import { type Stack, startStack } from './stack.ts';
 const FOLDER = fileURLToPath(new URL('../.retain/up', import.meta.url));
 const CONTROL_DATABASE = 'retain';
 const WORKER_LOOK_MS = 1_000;
+/** Of a ledger for trying things out. */
+const ORIGIN = 'retain.localhost/up';
 
 process.exitCode = await up(process.argv.slice(2)).catch((error: unknown) => {
   const known = error instanceof RetentionError;
@@ -36,7 +38,7 @@ async function up(names: readonly string[]): Promise<number> {
   const stack = await startStack({ env, dir: FOLDER, onProgress: say });
   try {
     const settings = await makeSettings(env, stack, names);
-    await migrate(settings);
+    await prepare(settings);
     say('Starting a worker.');
     const worker = await startRetainWorker(settings, join(FOLDER, 'worker.log'));
     try {
@@ -68,6 +70,7 @@ async function makeSettings(
     TEMPORAL_ADDRESS: stack.temporal?.address ?? '',
     TEMPORAL_NAMESPACE: stack.temporal?.namespace ?? '',
     RETAIN_KEY_DIR: env.keyDir ?? join(FOLDER, 'keys'),
+    RETAIN_LEDGER_DIR: env.ledgerDir ?? join(FOLDER, 'ledger'),
   };
   for (const name of names) {
     if (env.variable(name) !== undefined) settings[name] = storeUrl(env, name);
@@ -76,12 +79,21 @@ async function makeSettings(
   return settings;
 }
 
-async function migrate(settings: Readonly<Record<string, string>>): Promise<void> {
-  const { command, args, cwd } = retainCommand(['db', 'migrate']);
+/** Brings the control database up to date and begins its ledger; both leave alone what is there. */
+async function prepare(settings: Readonly<Record<string, string>>): Promise<void> {
+  await retain(settings, ['db', 'migrate']);
+  await retain(settings, ['keys', 'init', '--origin', ORIGIN]);
+}
+
+async function retain(
+  settings: Readonly<Record<string, string>>,
+  typed: readonly string[],
+): Promise<void> {
+  const { command, args, cwd } = retainCommand(typed);
   const env = retainEnvironment(settings);
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'inherit', 'inherit'] });
   await once(child, 'close');
-  if (child.exitCode !== 0) throw new Error('the control database could not be brought up to date');
+  if (child.exitCode !== 0) throw new Error(`retain ${typed.join(' ')} did not succeed`);
 }
 
 /** `SHOP_DATABASE_URL` → `shop`. */

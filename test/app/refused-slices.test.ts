@@ -52,6 +52,7 @@ function slice(plan: Plan, wrong: Partial<SliceDependencies>): Promise<SliceResu
     {
       guard: archive.guard,
       epochKeys: archive.retain.epochKeys,
+      signingKey: archive.signingKey,
       worker: 'test-worker',
       now: Date.now,
       ...wrong,

@@ -1,33 +1,24 @@
 /** `docker-compose.yml` read as data: what can be known about it without a container engine. */
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { parse } from 'yaml';
 import { ENV_NAMES } from '../../config/env.ts';
 import { SEARCH_ATTRIBUTES } from '../../embedded/temporal.ts';
+import {
+  composeText,
+  mountsOf,
+  parseCompose,
+  ROOT,
+  readCompose,
+  runsOnce,
+  variableNames,
+} from '../topology/compose-file.ts';
 
-interface Service {
-  readonly image: string;
-  readonly depends_on?: Readonly<Record<string, { readonly condition: string }>>;
-  readonly environment?: Readonly<Record<string, string>>;
-  readonly healthcheck?: { readonly test: readonly string[] };
-  readonly ports?: readonly string[];
-  readonly volumes?: readonly string[];
-  readonly restart?: string;
-  readonly command?: readonly string[];
-}
-
-const read = (name: string): string =>
-  readFileSync(fileURLToPath(new URL(`../../${name}`, import.meta.url)), 'utf8');
-const text = read('docker-compose.yml');
-const compose = parse(text, { merge: true }) as {
-  services: Readonly<Record<string, Service>>;
-  volumes: Readonly<Record<string, null>>;
-};
+const read = (name: string): string => readFileSync(join(ROOT, name), 'utf8');
+const text = composeText();
+const compose = parseCompose();
 const services = Object.entries(compose.services);
-
-/** A one-shot job ends by itself; everything else keeps running and must say that it is well. */
-const runsOnce = (service: Service): boolean => service.restart === 'on-failure';
+const variables = Object.fromEntries(variableNames().map((name) => [name, 'given']));
 
 test.each(services)('%s names an exact image version', (_, { image }) => {
   expect(image).toMatch(/^[a-z][a-z./-]*:\d+\.\d+(?:\.\d+)?(?:-[a-z]+)?$/);
@@ -73,6 +64,13 @@ test('no variable has a default', () => {
   expect(text.replaceAll(/\$\{\w+:\?[^}]+\}/g, '').match(/\$\{/g)).toBeNull();
 });
 
+test.each(variableNames())('%s must be given, and the file says for what', (name) => {
+  expect(() => readCompose(variables)).not.toThrow();
+  const { [name]: _, ...others } = variables;
+  expect(() => readCompose(others)).toThrow(new RegExp(`^${name} is missing: \\w+ `));
+  expect(() => readCompose({ ...others, [name]: '' })).toThrow(`${name} is missing`);
+});
+
 test('ports are open on this machine only', () => {
   for (const [, { ports = [] }] of services) {
     for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
@@ -88,17 +86,48 @@ test('the settings of our own containers are settings that Retain reads', () => 
   }
 });
 
+test('a database is asked about its own user and database', () => {
+  const databases = services.filter(([, { image }]) => image.startsWith('postgres:'));
+  expect(databases.length).toBeGreaterThan(0);
+  for (const [name, { environment = {}, healthcheck }] of databases) {
+    const words = healthcheck?.test[1]?.split(' ') ?? [];
+    expect(words.slice(0, 3), name).toEqual([
+      ...['pg_isready', '--username', environment['POSTGRES_USER']],
+    ]);
+    if (environment['POSTGRES_DB'] !== undefined) {
+      expect(words.slice(3), name).toEqual(['--dbname', environment['POSTGRES_DB']]);
+    }
+  }
+});
+
+test('the tables of Temporal are made by the tool of the same version', () => {
+  const versions = services.flatMap(
+    ([, { image }]) => /^temporalio\/(?:server|admin-tools):(.+)$/.exec(image)?.[1] ?? [],
+  );
+  expect(versions).toHaveLength(3);
+  expect(new Set(versions).size).toBe(1);
+});
+
+// It makes a key for each record class and quarter: without that, disposal stops at the quarter's end.
+test('the worker may write into the folder of its keys, and nobody else is given it', () => {
+  const keyDir = compose.services['retain-worker']?.environment?.['RETAIN_KEY_DIR'];
+  const mounted = services.flatMap(([name, service]) =>
+    mountsOf(service)
+      .filter(({ target }) => target === keyDir)
+      .map(({ writable }) => ({ name, writable })),
+  );
+  expect(mounted).toEqual([{ name: 'retain-worker', writable: true }]);
+});
+
 test('the namespace job registers the same search attributes as the development server', () => {
   const job = compose.services['temporal-namespace']?.command?.join('\n') ?? '';
   expect(job).toContain(`for name in ${SEARCH_ATTRIBUTES.join(' ')};`);
 });
 
 test('named volumes are declared, and mounted files exist', () => {
-  for (const [, { volumes = [] }] of services) {
-    for (const volume of volumes) {
-      const [source = ''] = volume.replace(/\$\{[^}]*\}/, 'variable').split(':');
-      if (source.startsWith('./')) expect(() => read(`${source}/retain.yaml`)).not.toThrow();
-      else if (source !== 'variable') expect(Object.keys(compose.volumes)).toContain(source);
-    }
+  for (const { source } of services.flatMap(([, service]) => mountsOf(service))) {
+    if (source.startsWith('${')) continue;
+    if (source.startsWith('./')) expect(() => read(`${source}/retain.yaml`)).not.toThrow();
+    else expect(Object.keys(compose.volumes)).toContain(source);
   }
 });

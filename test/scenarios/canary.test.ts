@@ -1,5 +1,10 @@
+import { mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { expect, inject, it, onTestFinished } from 'vitest';
+import { folderSink } from '../../app/ledger/folder-sink.ts';
+import { settledLedger } from '../../app/ledger/status.ts';
 import {
   connectTemporal,
   sendApply,
@@ -7,16 +12,22 @@ import {
   startPurgeRun,
   waitForPurgeRun,
 } from '../../app/temporal-client.ts';
+import { parseCheckpoint } from '../../ledger/checkpoint.ts';
+import { parseNote } from '../../ledger/note.ts';
 import { connectStore } from '../../stores/postgres/connection.ts';
 import { guardApp } from '../../stores/postgres/guard-app.ts';
 import { workerActivities } from '../../worker/activities.ts';
 import { createLogger } from '../../worker/logging.ts';
+import { NO_PUBLICATION } from '../../worker/publication.ts';
 import { startWorker } from '../../worker/run-worker.ts';
 import { governedDatabase } from '../support/governed.ts';
+import { waitFor } from '../support/wait.ts';
 import '../support/provided.ts';
 
 // Every key and every value of the governed tables carries this word; nothing else here does.
 const CANARY = 'zaunkoenig';
+const BIRDS = 300;
+const SETTLE_MS = 30_000;
 
 const SCHEDULE = `
 format: retain/1
@@ -64,8 +75,12 @@ const SETUP = `
   create trigger fail_once before delete on public.bird for each row execute function public.fail_once();
 `;
 
-it('shows no key and no value of a governed record in histories, worker logs, or the sealed log', async () => {
-  const aviary = await governedDatabase({ setup: (sql) => sql.unsafe(SETUP), schedule: SCHEDULE });
+it('shows no key and no value of a governed record in histories, worker logs, or any byte of the published log', async () => {
+  const aviary = await governedDatabase({
+    setup: (sql) => sql.unsafe(SETUP),
+    schedule: SCHEDULE,
+    ledger: 'waits',
+  });
   onTestFinished(() => aviary.end());
   const lines: string[] = [];
   const logger = createLogger(
@@ -77,7 +92,13 @@ it('shows no key and no value of a governed record in histories, worker logs, or
       },
     }),
   );
-  const activities = workerActivities(aviary.retain, { queues: 'both', slots: 2, logger });
+  const published = await mkdtemp(join(tmpdir(), 'retain-canary-'));
+  const activities = workerActivities(aviary.retain, {
+    queues: 'both',
+    slots: 2,
+    logger,
+    publication: { ...NO_PUBLICATION, sinks: [folderSink(published)] },
+  });
   const connection = { address: inject('temporalAddress') };
   const namespace = inject('temporalNamespace');
   const worker = await startWorker({
@@ -127,11 +148,29 @@ it('shows no key and no value of a governed record in histories, worker logs, or
       ),
     );
     const sealed =
-      await aviary.sql`select convert_from(header, 'UTF8') as header, encode(refs, 'escape') as refs, key_epoch, sealed_by from retain_guard.batch_sealed`;
+      await aviary.sql`select convert_from(substring(header from 67), 'UTF8') as header, encode(refs, 'escape') as refs, key_epoch, sealed_by from retain_guard.batch_sealed`;
+    const told = await aviary.sql`select kind, body from retain_guard.event`;
     const logged = await aviary.sql`select * from retain_guard.batch`;
     const plans = await aviary.sql`select document from retain_guard.plan`;
     const runs = await aviary.sql`select report::text from retain_guard.run`;
+    const { signedSize } = await settledLedger(aviary.retain, SETTLE_MS);
+    // A head is published right after it was signed, not in the same moment.
+    await waitFor(
+      async () => {
+        const checkpoint = await folderSink(published).readCheckpoint();
+        return checkpoint && parseCheckpoint(parseNote(checkpoint).text).size >= signedSize;
+      },
+      { what: 'the signed head to be published', timeoutMs: SETTLE_MS },
+    );
+    const bytes = await everyByte(published);
+    // Each of the destroyed birds has its entry among them.
+    expect(signedSize).toBeGreaterThan(BIRDS - 61);
+    expect(bytes.length).toBeGreaterThan(66 * (BIRDS - 61));
+    for (const name of ['amira', 'benedict', 'diana', 'M-1', 'letter']) {
+      expect(bytes.includes(name), name).toBe(false);
+    }
     expect(sealed.length).toBeGreaterThan(0);
+    expect(told.length).toBeGreaterThan(0);
     expect(lines.length).toBeGreaterThan(0);
     // What stands in a payload can be found there at all.
     expect(decodePayloads(histories.join('\n'))).toContain('benedict');
@@ -139,6 +178,8 @@ it('shows no key and no value of a governed record in histories, worker logs, or
       histories: decodePayloads(histories.join('\n')),
       logs: lines.join(''),
       sealed: JSON.stringify(sealed),
+      told: JSON.stringify(told),
+      published: bytes,
       logged: JSON.stringify(logged),
       plans: JSON.stringify(plans),
       runs: JSON.stringify(runs),
@@ -154,6 +195,17 @@ it('shows no key and no value of a governed record in histories, worker logs, or
     await link.close();
   }
 });
+
+/** Of a folder, as text in which every byte is one character. */
+async function everyByte(folder: string): Promise<string> {
+  const files = await readdir(folder, { recursive: true, withFileTypes: true });
+  const bytes = await Promise.all(
+    files
+      .filter((file) => file.isFile())
+      .map((file) => readFile(join(file.parentPath, file.name), 'latin1')),
+  );
+  return bytes.join('\n');
+}
 
 /** Bytes as plain lists, whatever class holds them. */
 function bytesAsLists(_name: string, value: unknown): unknown {

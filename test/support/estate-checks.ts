@@ -58,7 +58,7 @@ const END_CHECKS: Readonly<Record<string, string>> = {
   'references are not the records': `select count(*) from retain_guard.batch b join retain_guard.batch_sealed s using (batch_id)
       where octet_length(s.refs) <> 32 * b.destroyed`,
   'chain of a lane broken': `select count(*) from (
-      select convert_from(s.header, 'UTF8')::jsonb ->> 'prev' as prev,
+      select convert_from(substring(s.header from 67), 'UTF8')::jsonb ->> 'prev' as prev,
              coalesce(lag(encode(s.header_sha256, 'hex')) over lane, repeat('0', 64)) as before
         from retain_guard.batch b join retain_guard.batch_sealed s using (batch_id)
       window lane as (partition by b.run_id, b.step_no, b.lane_no order by b.seq)) x where prev <> before`,

@@ -6,7 +6,7 @@
 import type { Sql } from 'postgres';
 import type { Plan } from '../../domain/plan.ts';
 import type { TestDatabase } from './database.ts';
-import { type Governed, governedDatabase } from './governed.ts';
+import { type Governed, type GovernedOptions, governedDatabase } from './governed.ts';
 
 export interface EstateSize {
   readonly tenancies: number;
@@ -17,6 +17,7 @@ export interface EstateSize {
 export interface EstateOptions extends EstateSize {
   /** Where to build it; a fresh database of the tests' server when missing. */
   readonly database?: TestDatabase;
+  readonly ledger?: GovernedOptions['ledger'];
   /** Runs as superuser when the tables are filled, before anything is planned. */
   readonly tamper?: (sql: Sql) => Promise<unknown>;
 }
@@ -132,6 +133,7 @@ async function fill(sql: Sql, { tenancies, recordings, seed }: EstateSize): Prom
 export async function estate(options: EstateOptions): Promise<Governed> {
   const governed = await governedDatabase({
     ...(options.database && { database: options.database }),
+    ...(options.ledger && { ledger: options.ledger }),
     schedule: SCHEDULE,
     setup: async (sql) => {
       await fill(sql, options);

@@ -6,6 +6,9 @@ import postgres, { type Sql } from 'postgres';
 import type { Retain } from '../../app/context.ts';
 import { disposeSlice } from '../../app/dispose-slice.ts';
 import { fileEpochKeys } from '../../app/epoch-keys.ts';
+import { beginLedger } from '../../app/ledger/begin.ts';
+import { fileSigner } from '../../app/ledger/signer.ts';
+import { createLedgerKeys, fileLedgerKeys } from '../../app/ledger-keys.ts';
 import { orchestration } from '../../app/orchestrate.ts';
 import { type PlanRequest, planRun } from '../../app/plan-run.ts';
 import { installSchedule } from '../../app/schedules.ts';
@@ -15,9 +18,14 @@ import { parseSchedule } from '../../config/schedule-file.ts';
 import { openControlDb } from '../../db/client.ts';
 import type { SliceResult } from '../../domain/disposal.ts';
 import type { Plan } from '../../domain/plan.ts';
+import type { SigningKey } from '../../ledger/ed25519.ts';
 import { postgresGuard } from '../../stores/postgres/guard-worker.ts';
 import type { DisposalGuard } from '../../stores/store.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
+import { letLedgerFollow } from './ledger-follows.ts';
+
+/** The name of every test's log. */
+export const ORIGIN = 'log.example.org/test';
 
 export interface Governed {
   readonly url: string;
@@ -26,6 +34,8 @@ export interface Governed {
   readonly retain: Retain;
   readonly store: string;
   readonly keyDir: string;
+  /** The worker's key of `keyDir`. */
+  readonly signingKey: SigningKey;
   /** The worker's port, on a connection with the worker's role. */
   readonly guard: DisposalGuard;
   plan(request?: Partial<PlanRequest>): Promise<Plan>;
@@ -44,6 +54,11 @@ export interface GovernedOptions {
   readonly schedule: string;
   /** Where to build it; a fresh database of the tests' server when missing. */
   readonly database?: TestDatabase;
+  /**
+   * `follows`, the default: batches count as integrated at once, as if the ledger never lagged. `waits`: they
+   * wait for a sequencer that the test runs itself, or stop all disposal after a minute.
+   */
+  readonly ledger?: 'follows' | 'waits';
 }
 
 export async function governedDatabase(options: GovernedOptions): Promise<Governed> {
@@ -53,15 +68,22 @@ export async function governedDatabase(options: GovernedOptions): Promise<Govern
   await setup(sql);
   const keyDir = await mkdtemp(join(tmpdir(), 'retain-keys-'));
   const control = await openControlDb(database.url, { migrate: true });
+  const ledgerKeys = fileLedgerKeys(keyDir);
   const retain: Retain = {
     control,
     urlOf: () => database.url,
     epochKeys: fileEpochKeys(keyDir, () => new Date().toISOString()),
+    ledgerKeys,
+    ledgerSigner: fileSigner(keyDir, ledgerKeys),
   };
+  await createLedgerKeys(keyDir);
+  await beginLedger(retain, ORIGIN);
+  const signingKey = await retain.ledgerKeys.worker();
   const { schedule, findings } = parseSchedule(text, 'test.yaml');
   if (!schedule) throw new Error(`the test's schedule is wrong: ${JSON.stringify(findings)}`);
   const store = Object.keys(schedule.stores)[0] ?? '';
   await installStore(retain, schedule, store);
+  if (options.ledger !== 'waits') await letLedgerFollow(sql);
   await installSchedule(retain, {
     text,
     fileName: 'test.yaml',
@@ -84,7 +106,7 @@ export async function governedDatabase(options: GovernedOptions): Promise<Govern
   const open = (plan: Plan) => runs.openRun({ run: plan.document.run, store, actor: 'amira' });
   const workLane = (plan: Plan, step: number, lane: number) =>
     disposeSlice(
-      { guard, epochKeys: retain.epochKeys, worker: 'test-worker', now: Date.now },
+      { guard, epochKeys: retain.epochKeys, signingKey, worker: 'test-worker', now: Date.now },
       {
         run: plan.document.run,
         step,
@@ -100,6 +122,7 @@ export async function governedDatabase(options: GovernedOptions): Promise<Govern
     retain,
     store,
     keyDir,
+    signingKey,
     guard,
     plan: (request = {}) => planRun(retain, { actor: 'amira', ...request }),
     approve: async (plan, by) => void (await approve(plan, by)),

@@ -61,6 +61,21 @@ export class HistoryScript {
     return this;
   }
 
+  failed(activity: number, type: string): this {
+    const scheduledEventId = this.#activities[activity - 1];
+    const startedEventId = this.#add('ACTIVITY_TASK_STARTED', { scheduledEventId, attempt: 1 });
+    this.#add('ACTIVITY_TASK_FAILED', {
+      scheduledEventId,
+      startedEventId,
+      failure: {
+        message: 'scripted',
+        source: 'TypeScriptSDK',
+        applicationFailureInfo: { type, nonRetryable: true },
+      },
+    });
+    return this;
+  }
+
   fired(timer: number): this {
     const startedEventId = this.#timers[timer - 1];
     this.#add('TIMER_FIRED', { timerId: String(timer), startedEventId });
@@ -133,6 +148,7 @@ export class HistoryScript {
 }
 
 function payloads(value: unknown): { payloads: { metadata: unknown; data: string }[] } {
+  if (value === undefined) return { payloads: [] };
   const base64 = (text: string): string => Buffer.from(text, 'utf8').toString('base64');
   return {
     payloads: [

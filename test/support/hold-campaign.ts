@@ -78,7 +78,7 @@ async function workLane(
     },
   };
   const deps = {
-    ...{ guard: small, epochKeys: governed.retain.epochKeys },
+    ...{ guard: small, epochKeys: governed.retain.epochKeys, signingKey: governed.signingKey },
     ...{ worker: 'campaign', now: Date.now },
   };
   const { step = 0, lane = 0 } = lanes[index] ?? {};

@@ -1,5 +1,6 @@
 /** The guard with one thing about holds taken out, and the two instants at which that must show. */
 import postgres, { type Sql } from 'postgres';
+import { keyCommitment } from '../../ledger/references.ts';
 import { type BegunRun, begin, estate } from './estate.ts';
 import { type Broken, brokenPromises } from './estate-checks.ts';
 import type { Governed } from './governed.ts';
@@ -67,6 +68,7 @@ export async function holdCommittedWhileBatchesCome(sabotage: Sabotage): Promise
   try {
     await sabotage(governed);
     const begun = await begin(governed);
+    await openEpochs(governed, begun);
     let working: Promise<unknown> = Promise.resolve();
     await holder.begin(async (tx) => {
       await placeOverFirst(tx);
@@ -117,6 +119,14 @@ $$;
 create trigger wait_at_gate after delete on recording for each row execute function evidence.wait_at_gate();
 grant usage on schema evidence to public;
 `;
+
+/** So that no worker has anything to tell the ledger: telling waits for a hold that is not committed. */
+async function openEpochs({ guard, retain }: Governed, { lanes }: BegunRun): Promise<void> {
+  for (const { recordClass } of lanes) {
+    const { id, key } = await retain.epochKeys.forWriting(recordClass);
+    await guard.registerEpoch(id, keyCommitment(key));
+  }
+}
 
 function workAll(governed: Governed, { plan, lanes }: BegunRun): Promise<unknown> {
   return Promise.all(lanes.map(({ step, lane }) => governed.workLane(plan, step, lane)));

@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { disposeSlice } from '../../app/dispose-slice.ts';
 import { fileEpochKeys } from '../../app/epoch-keys.ts';
+import { fileLedgerKeys } from '../../app/ledger-keys.ts';
 import { RetentionError } from '../../domain/errors.ts';
 import { mayRetry } from '../../domain/retry.ts';
 import { connectStore } from '../../stores/postgres/connection.ts';
@@ -26,6 +27,7 @@ const BEFORE_THE_NEXT_ATTEMPT_MS = 30;
 
 const task = JSON.parse(process.argv[2] ?? '') as SliceTask;
 const epochKeys = fileEpochKeys(task.keyDir, () => new Date().toISOString());
+const signingKey = await fileLedgerKeys(task.keyDir).worker();
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 function told(guard: DisposalGuard): DisposalGuard {
@@ -47,7 +49,8 @@ function told(guard: DisposalGuard): DisposalGuard {
 }
 
 async function workLane(guard: DisposalGuard, step: number, lane: number): Promise<void> {
-  const deps = { guard, epochKeys, worker: `slice-worker-${process.pid}`, now: Date.now };
+  const worker = `slice-worker-${process.pid}`;
+  const deps = { guard, epochKeys, signingKey, worker, now: Date.now };
   const slice = { run: task.run, step, lane };
   const limits = { sliceRecords: task.sliceRecords, sliceMs: 60_000 };
   const hooks = { onBatch: () => undefined, cancelled: () => false };
