@@ -81,9 +81,11 @@ export interface KeptLedger {
   readonly entries: number;
   /** Entries in all. */
   readonly size: number;
+  /** Stores that the ledger could not follow when the turn ended, and why. */
+  readonly troubled?: readonly { readonly store: string; readonly code: string }[];
 }
 
 export interface LedgerActivities {
-  /** Appends, signs and delivers, round after round, for some minutes. */
+  /** Appends, signs and delivers, round after round, for a minute. */
   keepLedger(): Promise<KeptLedger>;
 }

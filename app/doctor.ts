@@ -1,9 +1,10 @@
 /** Everything Retain needs, looked at one by one. Changes nothing. */
 import { stat } from 'node:fs/promises';
 import type { Env } from '../config/env.ts';
-import { RetentionError } from '../domain/errors.ts';
+import { isErrorCode, RetentionError } from '../domain/errors.ts';
 import type { RetentionSchedule, StoreDefinition } from '../domain/schedule.ts';
 import { asStore } from '../stores/postgres/driver-error.ts';
+import type { LedgerKeeping } from '../workflows/messages.ts';
 import { scheduleInForce, withStore } from './context.ts';
 import { ledgerChecks } from './ledger/examine-ledger.ts';
 import { openRetain, storesOf } from './open-retain.ts';
@@ -24,16 +25,16 @@ const OTHERS = 0o077;
 const UNSEALED_TOO_LONG_S = 60;
 
 /** All checks; one that fails keeps none of the others from being made. */
-export async function examine(env: Env, askTemporal: () => Promise<void>): Promise<Checked[]> {
+export async function examine(
+  env: Env,
+  askTemporal: () => Promise<LedgerKeeping | undefined>,
+): Promise<Checked[]> {
   const checks: Checked[] = [];
   const schedule = await examineControl(env, checks);
   for (const store of Object.values(schedule?.stores ?? {})) {
     if (schedule) await examineStore(env, schedule, store, checks);
   }
-  await attempt(checks, 'Temporal', async () => {
-    await askTemporal();
-    return 'answers';
-  });
+  await attempt(checks, 'Temporal', async () => keeperWords(await askTemporal()));
   checks.push(await keyFolder(env));
   return checks;
 }
@@ -85,6 +86,22 @@ async function examineStore(
       if (seconds <= UNSEALED_TOO_LONG_S) return words;
       throw new RetentionError('UNSEALED_BACKLOG', `${words}. Is a worker running?`, { unsealed });
     }),
+  );
+}
+
+/** What the keeper of the ledger has to say: the log of a worker that nobody reads is no alarm. */
+function keeperWords(keeping: LedgerKeeping | undefined): string {
+  const { size = 0, stoppedBy, troubled = [] } = keeping ?? {};
+  const code = stoppedBy ?? troubled[0]?.code;
+  if (code === undefined) {
+    return keeping ? `answers; the ledger is kept, ${size} entries` : 'answers; no worker yet';
+  }
+  const stores = troubled.map((one) => `${one.store} (${one.code})`).join(', ');
+  throw new RetentionError(
+    isErrorCode(code) ? code : 'INVARIANT_BROKEN',
+    stoppedBy === undefined
+      ? `The ledger cannot follow: ${stores}. Their disposal stops within a minute.`
+      : `The ledger cannot go on: ${stoppedBy}. Disposal stops within a minute.`,
   );
 }
 

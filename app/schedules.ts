@@ -9,6 +9,7 @@ import type { StoreConnection } from '../stores/postgres/connection.ts';
 import { guardApp } from '../stores/postgres/guard-app.ts';
 import { actorNamed, type Retain, withStore } from './context.ts';
 import { refuseLostHolds } from './hold-reach.ts';
+import { requireLedgerInStep } from './ledger/in-step.ts';
 import { matchLiveStore } from './match-store.ts';
 
 export interface Validation {
@@ -56,7 +57,8 @@ export interface InstallRequest {
 /**
  * Makes a valid schedule the one in force, as the next version; the same bytes again are the same
  * version. A rule that would free records earlier than the installed version is refused
- * (`PERIOD_SHORTENED`) unless it is named in `allowShorter`.
+ * (`PERIOD_SHORTENED`) unless it is named in `allowShorter`. Throws `LEDGER_BEHIND` while the control
+ * database is known to be a restored one.
  */
 export async function installSchedule(
   retain: Retain,
@@ -77,6 +79,7 @@ export async function installSchedule(
     return { version: installed.version, sha256, findings };
   }
   if (installed) refuseShorter(schedule, installed, request.allowShorter);
+  await refuseWhileBehind(retain);
   await eachGuard(retain, schedule, (connection) => refuseLostHolds(retain, connection, schedule));
   const version = await retain.control.addSchedule({
     sha256,
@@ -85,6 +88,17 @@ export async function installSchedule(
   });
   await eachGuard(retain, schedule, (connection) => guardApp(connection).adoptSchedule(version));
   return { version, sha256, findings };
+}
+
+/** A control database that was restored would give a version a number that the ledger has for another. */
+async function refuseWhileBehind({ control, ledgerSigner }: Retain): Promise<void> {
+  if ((await control.ledger.head()) === undefined) return;
+  try {
+    await requireLedgerInStep(control.ledger, ledgerSigner);
+  } catch (error) {
+    // Whoever installs schedules need not hold the keys; then nobody here can know.
+    if (!(error instanceof RetentionError) || error.code !== 'LEDGER_KEY_MISSING') throw error;
+  }
 }
 
 /** Stores whose guard is not installed yet hold nothing and run nothing. */

@@ -29,7 +29,16 @@ export async function toRetentionError(
     return fromFailure(error.cause);
   }
   if (error instanceof WorkflowNotFoundError) return endedOrUnknown(client, run);
-  if (isTimeout(error)) return nobodyAnswers(client, run);
+  return silence(client, error, { run });
+}
+
+/** `WORKER_UNAVAILABLE` when Temporal answers and nobody works, else `TEMPORAL_UNAVAILABLE`. */
+export async function silence(
+  client: Client,
+  error: unknown,
+  facts: ErrorFacts = {},
+): Promise<RetentionError> {
+  if (isTimeout(error)) return nobodyAnswers(client, facts);
   if (isGrpcServiceError(error) || isGrpcServiceError(causeOf(error))) return unavailable(error);
   return new RetentionError('INVARIANT_BROKEN', 'Temporal failed in an unknown way.', {}, error);
 }
@@ -101,7 +110,7 @@ function ended(run: string, status: PurgeRunResult['status']): RetentionError {
   return new RetentionError(code, message, { run });
 }
 
-async function nobodyAnswers(client: Client, run: string): Promise<RetentionError> {
+async function nobodyAnswers(client: Client, facts: ErrorFacts): Promise<RetentionError> {
   try {
     await withTimeLimit(client, PROBE_MS, () => client.workflowService.getSystemInfo({}));
   } catch (error) {
@@ -111,7 +120,7 @@ async function nobodyAnswers(client: Client, run: string): Promise<RetentionErro
     'WORKER_UNAVAILABLE',
     'No worker answers: start one with `retain worker`. What was asked may still be carried out ' +
       'when one comes, so look at the run before asking again.',
-    { run },
+    facts,
   );
 }
 

@@ -105,9 +105,6 @@ function roundDependencies(
     signer: retain.ledgerSigner,
     stores: async () => [STORE],
     open: async () => store,
-    onStoreFailure: (_, code) => {
-      throw new Error(`The ledger cannot follow: ${code}`);
-    },
     readSealed: (_, batch) => store.sealed(batch),
     delivery: delivery({
       sinks: [folderSink(dir)],

@@ -45,8 +45,6 @@ export function keptLedger(
         stores,
         open,
         readSealed: async (source, batch) => (await open(storeOf(source))).sealed(batch),
-        onStoreFailure: (store, code) =>
-          logger.warn({ store, code }, 'a store could not be asked for the ledger'),
         delivery: places,
         now: () => Date.now(),
       },
@@ -61,12 +59,14 @@ export function keptLedger(
   );
 }
 
-function report(logger: Logger, { entries, size, oldestSeconds }: Round): void {
+function report(logger: Logger, { entries, size, oldestSeconds, troubled }: Round): void {
+  for (const { store, code } of troubled)
+    logger.warn({ store, code }, 'the ledger cannot follow a store');
   if (entries > 0) logger.debug({ entries, size }, 'appended to the ledger');
   if (oldestSeconds > ALARM_AFTER_SECONDS) {
     logger.warn(
       { code: 'LEDGER_LAGS', seconds: Math.round(oldestSeconds) },
-      'a batch waited more than a minute for the ledger: disposal stops meanwhile',
+      'something waited more than a minute for the ledger: disposal stops meanwhile',
     );
   }
 }

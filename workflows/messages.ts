@@ -25,6 +25,8 @@ export interface LedgerKeeping {
   readonly size: number;
   /** The code that keeps the ledger from going on. */
   readonly stoppedBy?: string;
+  /** Stores that it could not follow in its last turn, while it followed the others. */
+  readonly troubled?: readonly { readonly store: string; readonly code: string }[];
 }
 
 export const ledgerKeeping = defineQuery<LedgerKeeping>('ledgerKeeping');

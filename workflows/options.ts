@@ -49,7 +49,7 @@ export const SLICE: ActivityOptions = {
   retry: RETRY,
 };
 
-/** A turn lasts some minutes. A worker that dies is noticed by its missing heartbeat. */
+/** A turn lasts a minute. A worker that dies is noticed by its missing heartbeat. */
 export const LEDGER: ActivityOptions = {
   taskQueue: LEDGER_QUEUE,
   startToCloseTimeout: '15m',

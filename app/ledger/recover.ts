@@ -189,14 +189,18 @@ async function bringBack(
     placed = [];
   };
   for await (const part of publishedParts(source, signed.size)) {
+    if (part.firstIndex < head.size) {
+      ends.hear(part);
+      continue;
+    }
+    // Before and not after: the last commit has the statement below, so no sequencer comes in between.
+    if (builder.size - at.size >= MOST_LEAVES_PER_COMMIT) await commit();
     ends.hear(part);
-    if (part.firstIndex < head.size) continue;
     append(builder, part);
     const row = outbox.find(
       ({ entry, at: told }) => entry?.equals(part.entry.bytes) ?? isTold(part, told),
     );
     if (row !== undefined) placed.push({ no: row.no, firstIndex: part.firstIndex });
-    if (builder.size - at.size >= MOST_LEAVES_PER_COMMIT) await commit();
   }
   const admin = await retain.ledgerKeys.admin();
   const entry = signEntry(

@@ -12,6 +12,7 @@ import { type LogReader, logReader, type ReadSealed } from './log-reader.ts';
 import {
   requireHead,
   type SequenceDependencies,
+  type StoreTurn,
   sequenceControl,
   sequenceStore,
 } from './sequence.ts';
@@ -22,8 +23,6 @@ export interface RoundDependencies extends SequenceDependencies {
   /** Names of the stores of the schedule in force; none before the first. */
   readonly stores: () => Promise<readonly string[]>;
   readonly open: (store: string) => Promise<StoreLedger>;
-  /** Hears why a store could not be asked: the others go on, and its own guard stops it in time. */
-  readonly onStoreFailure: (store: string, code: ErrorCode) => void;
   readonly readSealed: ReadSealed;
   readonly delivery: Delivery;
   /** Milliseconds since 1970. */
@@ -34,10 +33,17 @@ export interface Round {
   readonly size: number;
   /** Entries appended. */
   readonly entries: number;
-  /** True when a checkpoint was signed and delivered. */
+  /** True when a checkpoint was signed or delivered. */
   readonly signed: boolean;
   /** How long the oldest of what waited had waited, by its store's clock. */
   readonly oldestSeconds: number;
+  /** Stores that could not be followed, and why. */
+  readonly troubled: readonly TroubledStore[];
+}
+
+export interface TroubledStore {
+  readonly store: string;
+  readonly code: ErrorCode;
 }
 
 /** A head is signed again after this long, so that silence can be told from a log that stopped. */
@@ -45,43 +51,77 @@ const SIGN_AGAIN_MS = 3_600_000;
 /** The round ends when this many appends found more to do: the next one goes on. */
 const MOST_APPENDS = 16;
 
-/** Throws `LEDGER_MISSING`, `LEDGER_BEHIND`, `LEDGER_FORKED`, `LEDGER_KEY_MISSING`; see `onStoreFailure`. */
+/**
+ * Throws `LEDGER_MISSING`, `LEDGER_BEHIND`, `LEDGER_FORKED`, `LEDGER_BROKEN`, `LEDGER_KEY_MISSING`. A store that
+ * fails is in the answer: the others go on, and its own guard stops it in time.
+ */
 export async function ledgerRound(deps: RoundDependencies): Promise<Round> {
   await requireLedgerInStep(deps.ledger, deps.signer);
   let entries = await drainControl(deps);
   let oldestSeconds = 0;
+  let signed = false;
+  const troubled: TroubledStore[] = [];
   for (const store of await deps.stores()) {
-    const done = await appendAll(deps, store);
-    entries += done.entries;
-    oldestSeconds = Math.max(oldestSeconds, done.oldestSeconds);
+    const followed = await followStore(deps, store);
+    entries += followed.entries;
+    oldestSeconds = Math.max(oldestSeconds, followed.oldestSeconds);
+    signed ||= followed.signed;
+    if (followed.code !== undefined) troubled.push({ store, code: followed.code });
   }
-  return { ...(await signHead(deps)), entries, oldestSeconds };
+  const delivered = await signAndDeliver(deps);
+  return {
+    size: delivered.size,
+    entries,
+    signed: signed || delivered.signed,
+    oldestSeconds,
+    troubled,
+  };
 }
 
-async function appendAll(
-  deps: RoundDependencies,
-  name: string,
-): Promise<{ entries: number; oldestSeconds: number }> {
-  let entries = 0;
-  let oldestSeconds = 0;
-  try {
-    const store = await deps.open(name);
-    for (let appends = 0; appends < MOST_APPENDS; appends += 1) {
-      const done = await sequenceStore(deps, store, async () => {
-        entries += await drainControl(deps);
-      });
-      entries += done.entries;
-      oldestSeconds = Math.max(oldestSeconds, done.oldestSeconds);
-      if (done.drained) break;
+interface FollowedStore {
+  entries: number;
+  oldestSeconds: number;
+  signed: boolean;
+  /** Why the store could not be followed to the end. */
+  code?: ErrorCode;
+}
+
+/** Appends what a store has, and tells it so once the head that contains it is signed. */
+async function followStore(deps: RoundDependencies, name: string): Promise<FollowedStore> {
+  const followed: FollowedStore = { entries: 0, oldestSeconds: 0, signed: false };
+  const ofStore = async <T>(work: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof RetentionError)) throw error;
+      followed.code = error.code;
+      return undefined;
     }
-  } catch (error) {
-    if (!(error instanceof RetentionError)) throw error;
-    deps.onStoreFailure(name, error.code);
+  };
+  const turn: StoreTurn = {
+    readControl: async () => {
+      followed.entries += await drainControl(deps);
+    },
+    onOldest: (seconds) => {
+      followed.oldestSeconds = Math.max(followed.oldestSeconds, seconds);
+    },
+  };
+  const store = await ofStore(() => deps.open(name));
+  for (let appends = 0; store !== undefined && appends < MOST_APPENDS; appends += 1) {
+    const done = await ofStore(() => sequenceStore(deps, store, turn));
+    if (done === undefined) break;
+    followed.entries += done.entries;
+    if (done.places.batches.length + done.places.events.length > 0) {
+      const head = await signTree(deps);
+      followed.signed ||= head?.isNew === true;
+      if (head !== undefined) await ofStore(() => store.markIntegrated(done.places));
+    }
+    if (done.drained || followed.code !== undefined) break;
   }
-  return { entries, oldestSeconds };
+  return followed;
 }
 
-async function drainControl(deps: RoundDependencies): Promise<number> {
+async function drainControl(deps: SequenceDependencies): Promise<number> {
   let entries = 0;
   for (;;) {
     const done = await sequenceControl(deps);
@@ -90,32 +130,53 @@ async function drainControl(deps: RoundDependencies): Promise<number> {
   }
 }
 
-async function signHead(deps: RoundDependencies): Promise<{ size: number; signed: boolean }> {
-  const { ledger, delivery } = deps;
+interface SignedTree {
+  readonly head: LogHead;
+  readonly note: string;
+  /** False when it was signed before. */
+  readonly isNew: boolean;
+}
+
+/** Signs the whole tree; undefined when there is none yet, or another sequencer has a larger one by now. */
+async function signTree(deps: RoundDependencies): Promise<SignedTree | undefined> {
+  const { ledger } = deps;
   const head = await requireHead(ledger);
-  if (head.size === 0) return { size: 0, signed: false };
+  if (head.size === 0) return undefined;
   const newest = await ledger.checkpoint();
-  const fresh = newest !== undefined && deps.now() - Date.parse(newest.signedAt) < SIGN_AGAIN_MS;
-  const current = newest?.size === head.size && fresh;
-  if (current && !delivery.due(head.size)) return { size: head.size, signed: false };
-  const reader = logReader(ledger, head, deps.readSealed);
-  const note = current ? newest.note : await signUnlessOvertaken(deps, reader, head);
-  if (note === undefined) return { size: head.size, signed: false };
-  if (!current) await ledger.addCheckpoint(head.size, note);
-  const witnessed = await delivery.deliver(note, reader);
-  if (witnessed !== note) await ledger.addCheckpoint(head.size, witnessed);
-  return { size: head.size, signed: true };
+  const isFresh = newest !== undefined && deps.now() - Date.parse(newest.signedAt) < SIGN_AGAIN_MS;
+  if (newest?.size === head.size && isFresh) return { head, note: newest.note, isNew: false };
+  const note = await signUnlessOvertaken(deps, head);
+  if (note === undefined) return undefined;
+  await ledger.addCheckpoint(head.size, note);
+  return { head, note, isNew: true };
+}
+
+async function signAndDeliver(deps: RoundDependencies): Promise<{ size: number; signed: boolean }> {
+  const { ledger, delivery } = deps;
+  const tree = await signTree(deps);
+  if (tree === undefined) return { size: (await requireHead(ledger)).size, signed: false };
+  const { head, note, isNew } = tree;
+  const { size } = head;
+  if (!isNew && !delivery.due(size)) return { size, signed: false };
+  const witnessed = await delivery.deliver(note, readerOf(deps, head));
+  if (witnessed !== note) await ledger.addCheckpoint(size, witnessed);
+  return { size, signed: true };
+}
+
+function readerOf({ ledger, readSealed }: RoundDependencies, head: LogHead): LogReader {
+  return logReader(ledger, head, readSealed);
 }
 
 /** Undefined when another sequencer signed meanwhile: its proof began where ours no longer does. */
 async function signUnlessOvertaken(
-  { signer }: RoundDependencies,
-  reader: LogReader,
+  deps: RoundDependencies,
   head: LogHead,
 ): Promise<string | undefined> {
+  const { signer } = deps;
   const last = await signer.last();
   if (last !== undefined && last.size > head.size) return undefined;
-  const proof = last === undefined ? [] : await proveConsistency(reader.tile, last.size, head.size);
+  const { tile } = readerOf(deps, head);
+  const proof = last === undefined ? [] : await proveConsistency(tile, last.size, head.size);
   try {
     return await signer.sign(head, proof);
   } catch (error) {

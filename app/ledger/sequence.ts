@@ -3,12 +3,13 @@
  * what the databases say before it appends, and what it appends is one commit. Two sequencers at once
  * do no harm: whoever computed on an older head loses its whole round.
  */
-import type { LaneEnd, LedgerDb, LogHead, LogRange } from '../../db/ledger.ts';
+import type { LaneEnd, LedgerDb, LogHead, LogRange, OutboxRow } from '../../db/ledger.ts';
 import { RetentionError } from '../../domain/errors.ts';
 import { decodeEntry } from '../../ledger/entry.ts';
 import { inLogOrder } from '../../ledger/order.ts';
 import type {
   GuardEvent,
+  Integrated,
   StoreLedger,
   Waiting,
   WaitingBatch,
@@ -29,8 +30,21 @@ export interface Sequenced {
   readonly entries: number;
   /** False when more waits than was taken. */
   readonly drained: boolean;
-  /** How long the oldest of what waited had waited, by the store's clock. */
-  readonly oldestSeconds: number;
+}
+
+export interface SequencedStore extends Sequenced {
+  /**
+   * What the store does not know yet of its places in the tree. It is told (`markIntegrated`) once a signed
+   * head contains them, and not before: until then its guard takes them for unproven.
+   */
+  readonly places: Integrated;
+}
+
+export interface StoreTurn {
+  /** Appends what the control database has to say. */
+  readonly readControl: () => Promise<unknown>;
+  /** Hears how long the oldest of what waits has waited, in seconds by the store's clock. */
+  readonly onOldest: (seconds: number) => void;
 }
 
 const CONTROL = 'control';
@@ -49,13 +63,12 @@ export async function requireHead(ledger: Pick<LedgerDb, 'head'>): Promise<LogHe
 }
 
 /** Appends what the control database has to say. */
-export async function sequenceControl(
-  deps: SequenceDependencies,
-): Promise<Omit<Sequenced, 'oldestSeconds'>> {
+export async function sequenceControl(deps: SequenceDependencies): Promise<Sequenced> {
   // The head first: whatever another sequencer appends from here on makes this append fail, whole.
   const head = await requireHead(deps.ledger);
   const rows = await deps.ledger.pending(MOST_OUTBOX_ROWS);
   if (rows.length === 0) return { entries: 0, drained: true };
+  if (head.size > 0) rows.forEach(refuseSecondGenesis);
   const builder = treeBuilder(head);
   const chain = await chainOf(deps.ledger, deps.keys, CONTROL);
   const outbox: { no: number; firstIndex: number }[] = [];
@@ -83,22 +96,20 @@ export async function sequenceControl(
 export async function sequenceStore(
   deps: SequenceDependencies,
   store: StoreLedger,
-  readControl: () => Promise<unknown>,
-): Promise<Sequenced> {
+  { readControl, onOldest }: StoreTurn,
+): Promise<SequencedStore> {
   const before = await requireHead(deps.ledger);
   const waiting = await store.waiting();
+  onOldest(waiting.oldestSeconds);
   await readControl();
   const head = await requireHead(deps.ledger);
   try {
-    return {
-      ...(await appendWaiting(deps, store, head, waiting)),
-      oldestSeconds: waiting.oldestSeconds,
-    };
+    return await appendWaiting(deps, store, head, waiting);
   } catch (error) {
     if (!(error instanceof RetentionError) || error.kind !== 'integrity') throw error;
     // Somebody was quicker: what looks broken or forgotten was read on both sides of a commit. Look again.
     if ((await requireHead(deps.ledger)).size === before.size) throw error;
-    return { entries: 0, drained: false, oldestSeconds: waiting.oldestSeconds };
+    return { entries: 0, drained: false, places: { batches: [], events: [] } };
   }
 }
 
@@ -107,14 +118,16 @@ async function appendWaiting(
   store: StoreLedger,
   head: LogHead,
   waiting: Waiting,
-): Promise<Omit<Sequenced, 'oldestSeconds'>> {
+): Promise<SequencedStore> {
   const source = `store:${store.store}`;
   const chain = await chainOf(deps.ledger, deps.keys, source);
   if (waiting.newest < chain.n()) {
     throw restored(store.store, chain.n());
   }
-  const fresh = await withoutIntegrated(deps, store, source, waiting);
-  if (fresh.events.length + fresh.batches.length === 0) return { entries: 0, drained: true };
+  const { known, fresh } = await knownAndFresh(deps, store, source, waiting);
+  if (fresh.events.length + fresh.batches.length === 0) {
+    return { entries: 0, drained: true, places: known };
+  }
   const work: StoreWork = {
     store,
     source,
@@ -136,9 +149,15 @@ async function appendWaiting(
   const extended = await deps.ledger.extend(
     work.builder.extension({ outbox: [], sources: chain.ends(), lanes: [...work.lanes.values()] }),
   );
-  if (!extended) return { entries: 0, drained: false };
-  await store.markIntegrated(work);
-  return { entries: work.builder.size - head.size, drained: taken === ordered.length };
+  if (!extended) return { entries: 0, drained: false, places: known };
+  return {
+    entries: work.builder.size - head.size,
+    drained: taken === ordered.length,
+    places: {
+      batches: [...known.batches, ...work.batches],
+      events: [...known.events, ...work.events],
+    },
+  };
 }
 
 interface StoreWork extends SealContext {
@@ -176,19 +195,21 @@ async function lanesOf(
 }
 
 /**
- * A crash between the two commits leaves the store unaware of what is in the log: it is told again. A
- * statement under a number that the log knows as another one is of a restored store.
+ * What waits, in two: a turn that ended between appending and telling leaves the store unaware of what is in
+ * the log. A statement under a number that the log knows as another one is of a restored store.
  */
-async function withoutIntegrated(
+async function knownAndFresh(
   { ledger }: SequenceDependencies,
   store: StoreLedger,
   source: string,
   { events, batches }: Waiting,
-): Promise<{ events: readonly GuardEvent[]; batches: readonly WaitingBatch[] }> {
-  const numbers = events.map(({ n }) => n);
-  const [batchIndexes, logged] = await Promise.all([
+): Promise<{ known: Integrated; fresh: Pick<Waiting, 'events' | 'batches'> }> {
+  const [indexes, logged] = await Promise.all([
     ledger.indexesOf(batches.map(({ batch }) => batch)),
-    ledger.statementsOf(source, numbers),
+    ledger.statementsOf(
+      source,
+      events.map(({ n }) => n),
+    ),
   ]);
   const known = events.flatMap((event) => {
     const range = logged.get(event.n);
@@ -196,14 +217,12 @@ async function withoutIntegrated(
     if (!isSame(event, range)) throw restored(store.store, event.n);
     return [{ n: event.n, index: range.firstIndex }];
   });
-  if (batchIndexes.size + known.length === 0) return { events, batches };
-  await store.markIntegrated({
-    batches: [...batchIndexes].map(([batch, index]) => ({ batch, index })),
-    events: known,
-  });
   return {
-    events: events.filter(({ n }) => !logged.has(n)),
-    batches: batches.filter(({ batch }) => !batchIndexes.has(batch)),
+    known: { batches: [...indexes].map(([batch, index]) => ({ batch, index })), events: known },
+    fresh: {
+      events: events.filter(({ n }) => !logged.has(n)),
+      batches: batches.filter(({ batch }) => !indexes.has(batch)),
+    },
   };
 }
 
@@ -215,6 +234,14 @@ function isSame(event: GuardEvent, { entry }: LogRange): boolean {
     logged.kind !== 'record' &&
     logged.kind === event.kind &&
     logged.body['at'] === event.at
+  );
+}
+
+function refuseSecondGenesis({ kind }: OutboxRow): void {
+  if (kind !== 'genesis') return;
+  throw new RetentionError(
+    'LEDGER_BROKEN',
+    'A genesis waits for a log that has one: the control database was put together from two. Run: retain log verify --database',
   );
 }
 

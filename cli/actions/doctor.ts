@@ -5,7 +5,10 @@ import { environment, type Shell, withTemporal } from '../shell.ts';
 
 export async function doctor(shell: Shell): Promise<number> {
   const checks = await examine(await environment(shell), () =>
-    withTemporal(shell, async () => undefined),
+    withTemporal(shell, async ({ client }) => {
+      const { queryLedgerKeeping } = await import('../../app/temporal-client.ts');
+      return queryLedgerKeeping(client);
+    }),
   );
   const bad = checks.some(({ state }) => state === 'error');
   if (shell.json) shell.data({ ok: !bad, checks });

@@ -133,7 +133,6 @@ function dependencies(control: ControlDb): RoundDependencies {
     signer: retain.ledgerSigner,
     stores: async () => Object.keys((await scheduleInForce(retain)).schedule.stores),
     open,
-    onStoreFailure: onFailure,
     readSealed: async (source, batch) => (await open(storeOf(source))).sealed(batch),
     delivery: delivery({ sinks, ledger, report: onFailure, now }),
     now,
@@ -143,7 +142,8 @@ function dependencies(control: ControlDb): RoundDependencies {
 const control = await insisting(() => openControlDb(task.url, { migrate: false }));
 const rounds = dependencies(control);
 for (;;) {
-  await insisting(() => ledgerRound(rounds));
+  const { troubled } = await insisting(() => ledgerRound(rounds));
+  for (const { store, code } of troubled) onFailure(store, code);
   say('round');
   await delay(PAUSE_MS);
 }

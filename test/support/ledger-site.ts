@@ -57,10 +57,14 @@ export async function ledgerSite(): Promise<LedgerSite> {
     async sequence() {
       let entries = 0;
       for (;;) {
-        const done = await sequenceStore(deps, store, async () => {
-          entries += (await sequenceControl(deps)).entries;
+        const done = await sequenceStore(deps, store, {
+          readControl: async () => {
+            entries += (await sequenceControl(deps)).entries;
+          },
+          onOldest: () => undefined,
         });
         entries += done.entries;
+        await store.markIntegrated(done.places);
         if (done.drained) return entries;
       }
     },

@@ -43,7 +43,6 @@ export async function publishedSite(): Promise<PublishedSite> {
       signer: retain.ledgerSigner,
       stores: async () => [site.store.store],
       open: async () => site.store,
-      onStoreFailure: (store, code) => void heard.push(`${store} ${code}`),
       readSealed: site.readSealed,
       delivery: delivery({
         sinks: [folderSink(dir)],

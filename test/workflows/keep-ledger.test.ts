@@ -17,6 +17,15 @@ test('one turn follows the other', async () => {
   await replay(history, ID);
 });
 
+test('a store that the ledger cannot follow is carried along until it can', async () => {
+  const troubled = [{ store: 'archive', code: 'LEDGER_BROKEN' }];
+  const script = new HistoryScript('keepLedger', undefined);
+  for (let n = 1; n <= LEDGER_TURNS; n += 1)
+    script.task(turn).completed(n, { ...kept(n), troubled });
+  const { history } = script.task({ continuesAsNew: { size: LEDGER_TURNS, troubled } });
+  await replay(history, ID);
+});
+
 test('a ledger that cannot go on is looked at again, and the workflow stays', async () => {
   const { history } = new HistoryScript('keepLedger', undefined)
     .task(turn)

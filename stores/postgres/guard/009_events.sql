@@ -128,7 +128,7 @@ begin
 end
 $$;
 
--- Notes where batches and statements stand in the ledger. Doing so again changes nothing. Refused as a whole
+-- Notes where batches and statements stand in the ledger, once a signed head contains them. Doing so again changes nothing. Refused as a whole
 -- (`BATCH_MISMATCH`) when one is not there or stands elsewhere already.
 create or replace function retain_guard.mark_integrated(
   p_batches uuid[], p_batch_indexes bigint[], p_events bigint[], p_event_indexes bigint[]

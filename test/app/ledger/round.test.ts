@@ -32,7 +32,6 @@ function deps(sink: LogSink = folderSink(dir)): RoundDependencies {
     signer: site.governed.retain.ledgerSigner,
     stores: async () => [site.store.store],
     open: async () => site.store,
-    onStoreFailure: (_, code) => void reported.push(code),
     readSealed: site.readSealed,
     delivery: delivery({
       sinks: [sink],
@@ -119,11 +118,35 @@ describe('a round of the ledger', () => {
     expect(await retain.ledgerSigner.last()).toEqual(signed);
   });
 
+  it('tells a store of no place before the head that contains it is signed, and then of all', async () => {
+    const { sql, retain } = site.governed;
+    const untold = async () => {
+      const [row] = await sql<{ batches: number; events: number }[]>`
+        select (select count(*)::int from retain_guard.batch_sealed where first_index is null) as batches,
+               (select count(*)::int from retain_guard.event where first_index is null) as events`;
+      return row;
+    };
+    await ledgerRound(deps());
+    await site.destroySome(20);
+    const missing = new RetentionError('LEDGER_KEY_MISSING', 'The log key is not there.');
+    const keyless = { ...retain.ledgerSigner, sign: () => Promise.reject(missing) };
+    const size = (await requireHead(site.deps.ledger)).size;
+    for (let attempts = 0; attempts < 2; attempts += 1) {
+      await expect(ledgerRound({ ...deps(), signer: keyless })).rejects.toThrow(missing);
+      expect((await requireHead(site.deps.ledger)).size).toBeGreaterThan(size + 20);
+      const waiting = await untold();
+      expect(waiting?.batches).toBeGreaterThan(0);
+      expect(waiting?.events).toBeGreaterThan(0);
+    }
+    expect(await ledgerRound(deps())).toMatchObject({ entries: 0, signed: true });
+    expect(await untold()).toEqual({ batches: 0, events: 0 });
+  });
+
   it('goes on for the control database when a store does not answer, and says so', async () => {
     const down = new RetentionError('STORE_UNAVAILABLE', 'The store does not answer.');
     const round = await ledgerRound({ ...deps(), open: () => Promise.reject(down) });
     expect(round.entries).toBeGreaterThan(0);
-    expect(reported).toEqual(['STORE_UNAVAILABLE']);
+    expect(round.troubled).toEqual([{ store: site.store.store, code: 'STORE_UNAVAILABLE' }]);
     expect((await published()).size).toBe(round.size);
   });
 

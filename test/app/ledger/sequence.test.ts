@@ -91,9 +91,10 @@ describe('the sequencer', () => {
 
   it('finds its own work after a crash between the two commits', async () => {
     await site.destroySome(5);
-    const lost = { ...site.store, markIntegrated: async () => Promise.reject(new Error('killed')) };
-    const control = () => sequenceControl(site.deps);
-    await expect(sequenceStore(site.deps, lost, control)).rejects.toThrow('killed');
+    await sequenceStore(site.deps, site.store, {
+      readControl: () => sequenceControl(site.deps),
+      onOldest: () => undefined,
+    });
     const appended = await head();
     await site.sequence();
     const kinds = (await site.entries()).map((entry) => decodeEntry(entry).kind);
@@ -141,9 +142,25 @@ describe('the sequencer', () => {
         return before;
       },
     };
-    const done = await sequenceStore(site.deps, slow, async () => undefined);
+    const done = await sequenceStore(site.deps, slow, {
+      readControl: async () => undefined,
+      onOldest: () => undefined,
+    });
     expect(done).toMatchObject({ entries: 0, drained: false });
     expect((await head()).root).toEqual(await recomputed());
+  });
+});
+
+describe('a control database put together from two', () => {
+  it('gets no second genesis into its log', async () => {
+    await site.sequence();
+    const before = await head();
+    const { sql } = site.governed;
+    await sql`insert into retain.log_outbox (kind, entry)
+      select kind, entry || ''::bytea from retain.log_outbox where kind = 'genesis'`;
+    await expect(site.sequence()).rejects.toMatchObject({ code: 'LEDGER_BROKEN' });
+    expect(await head()).toEqual(before);
+    await sql`delete from retain.log_outbox where kind = 'genesis' and first_index is null`;
   });
 });
 
