@@ -2,14 +2,15 @@
 import type { StoreConnection } from '../../stores/postgres/connection.ts';
 import { storeLedger } from '../../stores/postgres/ledger-source.ts';
 import { type Retain, type ScheduleInForce, scheduleInForce } from '../context.ts';
-import type { ReadSealed } from '../ledger/log-reader.ts';
+import { asLogged, type ReadSealed } from '../ledger/log-reader.ts';
+import { storeOf } from '../ledger/open-ledger.ts';
 import { storePool } from '../store-pool.ts';
 
 export interface Desk {
   readonly retain: Retain;
   readonly inForce: ScheduleInForce;
   connection(store: string): Promise<StoreConnection>;
-  /** Each batch is read once. */
+  /** Batches as the log has them; each is read once. */
   readonly readSealed: ReadSealed;
 }
 
@@ -21,9 +22,10 @@ export async function withDesk<T>(retain: Retain, work: (desk: Desk) => Promise<
   const inForce = await scheduleInForce(retain);
   const pool = storePool(retain, CONNECTIONS, inForce.schedule);
   const connection = (store: string) => pool.connection(store, 'retain_app');
+  const read = asLogged(retain.control.ledger, async (source, batch) =>
+    storeLedger(await connection(storeOf(source))).sealed(batch),
+  );
   const batches = new Map<string, ReturnType<ReadSealed>>();
-  const read: ReadSealed = async (source, batch) =>
-    storeLedger(await connection(source.replace(/^store:/, ''))).sealed(batch);
   const readSealed: ReadSealed = (source, batch) => {
     const sealed = batches.get(batch) ?? read(source, batch);
     batches.set(batch, sealed);

@@ -6,9 +6,10 @@ import { encodeKey, reference, runKey } from '../../ledger/references.ts';
 import type { StatementOf } from '../../ledger/statements.ts';
 import type { StoreConnection } from '../../stores/postgres/connection.ts';
 import { asStore } from '../../stores/postgres/driver-error.ts';
-import { findDestroyed, type LogBatch } from '../destroyed-records.ts';
+import { findDestroyed } from '../destroyed-records.ts';
+import type { EpochKey } from '../epoch-keys.ts';
 import type { Desk } from './desk.ts';
-import { pending, placed } from './entries.ts';
+import { batchOf, pending, placed } from './entries.ts';
 
 export interface OpenedRecord {
   readonly index: number;
@@ -16,6 +17,7 @@ export interface OpenedRecord {
   readonly bytes: Buffer;
   /** What opens it, 32 bytes. */
   readonly salt: Buffer;
+  readonly headerIndex: number;
   readonly headerBytes: Buffer;
   readonly header: StatementOf<'batch'>;
 }
@@ -27,29 +29,70 @@ export interface RecordKey {
 }
 
 /**
- * Batches that destroyed the record, oldest first and at least one. Throws `CERTIFICATE_NOTHING` when there
- * is none, `EPOCH_KEY_MISSING` when there may be one that no key here can find any more.
+ * Ids of the batches that destroyed the record, oldest first and at least one. Throws `CERTIFICATE_NOTHING`
+ * when there is none, `EPOCH_KEY_MISSING` when there may be one that no key here can find any more.
  */
 export async function destructionsOf(
   desk: Desk,
   connection: StoreConnection,
   { recordClass, key }: RecordKey,
-): Promise<LogBatch[]> {
+): Promise<string[]> {
   const { epochKeys } = desk.retain;
-  const [keys, epochs] = await Promise.all([
+  const [keys, epochs, kept] = await Promise.all([
     epochKeys.all(recordClass),
     epochsOf(connection, recordClass),
+    keptBatches(desk, connection.store, recordClass),
   ]);
-  const lost = epochs.filter((epoch) => keys.every(({ id }) => id !== epoch));
+  const used = new Set([...epochs, ...kept.map((batch) => batch.key_epoch)]);
+  const lost = [...used].filter((epoch) => keys.every(({ id }) => id !== epoch));
   if (keys.length === 0 && lost.length > 0) throw await withoutKeys(desk, lost);
-  const found = await findDestroyed(desk.retain, connection, recordClass, [key]);
-  if (found.length > 0) return found.map(({ batch }) => batch);
+  const found = new Map<string, string>();
+  for (const { batch } of await findDestroyed(desk.retain, connection, recordClass, [key])) {
+    found.set(batch.batch, batch.executedAt);
+  }
+  for (const batch of await holding(desk, keys, kept, key)) {
+    found.set(batch.batch, batch.executed_at);
+  }
+  if (found.size > 0) {
+    return [...found].sort(([, a], [, b]) => (a < b ? -1 : 1)).map(([batch]) => batch);
+  }
   if (lost.length > 0) throw await withoutKeys(desk, lost);
   throw new RetentionError(
     'CERTIFICATE_NOTHING',
     `No run destroyed this record of ${recordClass}: there is nothing to certify. Run: retain record explain`,
     { recordClass },
   );
+}
+
+/** Batches of the class that are kept beside the tree because the store lost them in a restore. */
+async function keptBatches(
+  { retain }: Desk,
+  store: string,
+  recordClass: string,
+): Promise<StatementOf<'batch'>[]> {
+  const headers = await retain.control.ledger.keptHeaders('class', recordClass);
+  return headers
+    .map(batchOf)
+    .filter((batch) => batch.class === recordClass && batch.store === store);
+}
+
+/** Those of the kept batches that destroyed the record. */
+async function holding(
+  { retain }: Desk,
+  keys: readonly EpochKey[],
+  kept: readonly StatementOf<'batch'>[],
+  key: readonly string[],
+): Promise<StatementOf<'batch'>[]> {
+  const encoded = encodeKey(key);
+  const asked = await Promise.all(
+    kept.map(async (batch) => {
+      const epoch = keys.find(({ id }) => id === batch.key_epoch);
+      if (epoch === undefined) return [];
+      const { ref } = reference(runKey(epoch.key, batch.run), encoded);
+      return (await retain.control.ledger.keptHas(batch.batch, ref)) ? [batch] : [];
+    }),
+  );
+  return asked.flat();
 }
 
 /**
@@ -59,7 +102,7 @@ export async function destructionsOf(
 export async function openRecord(
   { retain, readSealed }: Desk,
   store: string,
-  { batch }: LogBatch,
+  batch: string,
   key: readonly string[],
 ): Promise<OpenedRecord> {
   const [sealed, indexes] = await Promise.all([
@@ -70,19 +113,18 @@ export async function openRecord(
   if (sealed === undefined || first === undefined) {
     throw pending('The record is destroyed; its entry is not in the ledger yet.');
   }
-  const { statement: header } = placed(first, sealed.header);
-  const epochKey =
-    header.kind === 'batch' ? await retain.epochKeys.byId(header.key_epoch) : undefined;
-  if (header.kind !== 'batch' || epochKey === undefined) {
+  const header = batchOf(sealed.header);
+  const epochKey = await retain.epochKeys.byId(header.key_epoch);
+  if (epochKey === undefined) {
     throw new RetentionError('EPOCH_KEY_MISSING', 'The epoch key of this batch is not here.');
   }
-  const encoded = encodeKey(key);
-  const { salt, ref } = reference(runKey(epochKey, header.run), encoded);
+  const { salt, ref } = reference(runKey(epochKey, header.run), encodeKey(key));
   epochKey.fill(0);
   return {
     index: first + 1 + positionOf(sealed.refs, ref),
     bytes: recordEntry(sha256(sealed.header), ref),
     salt,
+    headerIndex: first,
     headerBytes: sealed.header,
     header,
   };

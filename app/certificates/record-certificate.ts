@@ -1,22 +1,19 @@
 /** The certificate of one destroyed record. */
 import { RetentionError } from '../../domain/errors.ts';
-import type { PlanDocument } from '../../domain/plan.ts';
-import type { RecordCertificate } from '../../ledger/certificate/format.ts';
 import { RECORD_LIMITS } from '../../ledger/certificate/limits.ts';
 import type { RecordReport } from '../../ledger/certificate/report.ts';
-import { type StatementOf, signerName } from '../../ledger/statements.ts';
-import { storeClock } from '../../stores/postgres/connection.ts';
+import { signerName } from '../../ledger/statements.ts';
+import type { StoreConnection } from '../../stores/postgres/connection.ts';
 import type { Retain } from '../context.ts';
-import type { LogBatch } from '../destroyed-records.ts';
 import { matchLiveStore } from '../match-store.ts';
-import { planDocument } from '../orchestrate.ts';
 import { aggregateOf, canonicalKey, recordClassNamed } from '../record-keys.ts';
 import { type Desk, withDesk } from './desk.ts';
-import { entriesOfKeys, entriesOfRun, requireEntry } from './entries.ts';
+import { entriesOfKeys, entriesOfRun, keyStatements, keysBefore, requireEntry } from './entries.ts';
 import { destructionsOf, openRecord } from './find-record.ts';
-import { type Issued, issueRecord, openedName } from './issue.ts';
+import { type Issued, issueRecord } from './issue.ts';
+import { peopleOf } from './people.ts';
 import { prover } from './proofs.ts';
-import { backupsExpireOn, methodWords, ruleWords, stepOf } from './words.ts';
+import { classTitle, commonWords, ruleWords, scheduleThen } from './words.ts';
 
 export interface IssuedRecord extends Issued<RecordReport> {
   /** Which entry of the record it is about, from 1, the oldest. */
@@ -29,7 +26,8 @@ export interface IssuedRecord extends Issued<RecordReport> {
  * The certificate of one entry of the record: `entry` counts from 1, the oldest; the newest when missing.
  * Throws `CERTIFICATE_NOTHING` for a record that no run destroyed, `CERTIFICATE_PENDING` until a signed
  * checkpoint covers the entry, `EPOCH_KEY_MISSING` when its key is destroyed or elsewhere,
- * `LEDGER_KEY_MISSING` without worker and names key, `RECORD_CLASS_UNKNOWN`, `KEY_INVALID`, `USAGE`.
+ * `CERTIFICATE_NAME_LOST` when a restore took a name, `LEDGER_KEY_MISSING` without worker and names key,
+ * `RECORD_CLASS_UNKNOWN`, `KEY_INVALID`, `USAGE`.
  */
 export function recordCertificate(
   retain: Retain,
@@ -55,76 +53,52 @@ export function recordCertificate(
         `The record has ${batches.length} entries: 1 is the oldest.`,
       );
     }
-    const issued = await certify(desk, recordClass.store, batch, canonical);
+    const issued = await certify(desk, connection, batch, canonical);
     return { ...issued, entry: chosen, entries: batches.length };
   });
 }
 
 async function certify(
   desk: Desk,
-  store: string,
-  batch: LogBatch,
+  connection: StoreConnection,
+  batch: string,
   key: readonly string[],
 ): Promise<Issued<RecordReport>> {
-  const { retain } = desk;
-  const { ledger } = retain.control;
-  const connection = await desk.connection(store);
-  const [record, told, document, issuedAt, worker, names] = await Promise.all([
-    openRecord(desk, store, batch, key),
-    entriesOfRun(ledger, connection, batch.run),
-    planDocument(connection, batch.run),
-    storeClock(connection),
-    retain.ledgerKeys.worker(),
-    retain.ledgerKeys.names(),
+  const { ledgerKeys, control } = desk.retain;
+  const { ledger } = control;
+  const record = await openRecord(desk, connection.store, batch, key);
+  const { header } = record;
+  const [told, keyed, then, worker] = await Promise.all([
+    entriesOfRun(ledger, connection.store, header.run),
+    keyStatements(ledger),
+    scheduleThen(desk, header.rule),
+    ledgerKeys.worker(),
   ]);
   const approval = requireEntry(told, 'approval');
-  const signers = [record.header.worker, signerName(approval.statement), worker.name];
-  const keys = await entriesOfKeys(ledger, signers);
-  const last = Math.max(record.index, approval.index, ...keys.map(({ index }) => index));
-  const prove = await prover(ledger, desk.readSealed, last);
+  const { requested_by, decided_by } = approval.statement;
+  const signers = [header.worker, signerName(approval.statement), worker.name];
+  const needed = [record, approval, ...entriesOfKeys(keyed, signers)];
+  const last = Math.max(...needed.map(({ index }) => index));
+  const [people, { prove, size, tsr }] = await Promise.all([
+    peopleOf(desk, connection, header.run, { requested_by, decided_by }),
+    prover(ledger, desk.readSealed, last),
+  ]);
   const unsigned = {
     kind: 'record' as const,
-    record: { class: record.header.class, pk: key },
+    record: { class: header.class, pk: key },
     opening: { salt: record.salt.toString('hex') },
     ...(await prove(record)),
-    batch_header_entry: record.headerBytes.toString('base64'),
+    batch_header: await prove({ index: record.headerIndex, bytes: record.headerBytes }),
     approval: await prove(approval),
-    keys: await Promise.all(keys.map(prove)),
-    people: {
-      requested_by: openedName(names, batch.requestedBy),
-      decided_by: openedName(names, batch.approvedBy),
+    keys: await Promise.all(keysBefore(size, keyed, signers).map(prove)),
+    people,
+    tsr,
+    words: {
+      ...(await commonWords(desk, connection, then, [header])),
+      class_title: classTitle(then, header),
+      rule: ruleWords(then, header),
+      does_not_prove: RECORD_LIMITS,
     },
-    tsr: null,
-    words: await wordsOf(desk, { document, issuedAt }, batch, record.header),
   };
-  names.fill(0);
-  return issueRecord(ledger, unsigned, worker);
-}
-
-async function wordsOf(
-  { retain, inForce }: Desk,
-  { document, issuedAt }: { readonly document: PlanDocument; readonly issuedAt: string },
-  batch: LogBatch,
-  header: StatementOf<'batch'>,
-): Promise<RecordCertificate['words']> {
-  const step = stepOf(document, header.step);
-  const done = {
-    actions: [header.action],
-    tables: [header.table],
-    workers: [header.worker],
-    requestedBy: batch.requestedBy,
-    decidedBy: batch.approvedBy,
-    executedAt: header.executed_at,
-  };
-  return {
-    organisation: document.organisation,
-    issued_at: issuedAt,
-    time_zone: document.timezone,
-    class_title: step.title,
-    rule: ruleWords(document, step),
-    executed_at: header.executed_at,
-    backups_expire_on: await backupsExpireOn(retain, inForce, document, header.executed_at),
-    method: methodWords(document, done),
-    does_not_prove: RECORD_LIMITS,
-  };
+  return issueRecord(keyed, unsigned, worker);
 }

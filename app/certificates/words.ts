@@ -2,75 +2,89 @@
 import { addPeriod, dayIn } from '../../domain/calendar.ts';
 import { RetentionError } from '../../domain/errors.ts';
 import { instant } from '../../domain/instant.ts';
-import type { DispositionKind, PlanDocument, PlanStep } from '../../domain/plan.ts';
-import type { MethodWords, RuleWords } from '../../ledger/certificate/format.ts';
-import { type Retain, type ScheduleInForce, storeNamed } from '../context.ts';
+import type { RuleWords } from '../../ledger/certificate/format.ts';
+import type { StatementOf } from '../../ledger/statements.ts';
+import { type StoreConnection, storeClock } from '../../stores/postgres/connection.ts';
+import { asStore } from '../../stores/postgres/driver-error.ts';
+import { ruleInWords } from '../compose-plan.ts';
+import { type ScheduleInForce, storeNamed } from '../context.ts';
 import { scheduleOf } from '../schedule-versions.ts';
+import type { Desk } from './desk.ts';
 
-const MEDIUM = 'this is not Clear, Purge or Destroy of a medium in the sense of NIST SP 800-88';
+type Batch = StatementOf<'batch'>;
 
-const SANITISATION: Readonly<Record<DispositionKind, string>> = {
-  delete: `Rows were deleted by SQL in committed transactions, a logical deletion; ${MEDIUM}.`,
-  anonymise: `Columns were overwritten by SQL in committed transactions, the row remains; ${MEDIUM}.`,
-  reduce: `Parts were deleted and columns blanked by SQL in committed transactions, the row remains; ${MEDIUM}.`,
-};
-
-export interface Done {
-  readonly actions: readonly DispositionKind[];
-  readonly tables: readonly string[];
-  readonly workers: readonly string[];
-  readonly requestedBy: string;
-  readonly decidedBy: string;
-  /** RFC 3339 UTC, of the last batch. */
-  readonly executedAt: string;
+/**
+ * The schedule version under which it was done. Throws `LEDGER_BROKEN` when the control database has another
+ * file under that number, `SCHEDULE_NOT_INSTALLED` when it has none.
+ */
+export async function scheduleThen(
+  { retain, inForce }: Desk,
+  { version, sha256 }: { readonly version: number; readonly sha256: string },
+): Promise<ScheduleInForce> {
+  const then = version === inForce.version ? inForce : await scheduleOf(retain, version);
+  if (then.sha256 === sha256) return then;
+  throw new RetentionError(
+    'LEDGER_BROKEN',
+    `Schedule version ${version} of the control database is not the file that the ledger names. Run: retain log verify --database`,
+    { version },
+  );
 }
 
-/** The fields of the sample certificate of NIST SP 800-88, as far as they can honestly be filled. */
-export function methodWords(document: PlanDocument, done: Done): MethodWords {
-  const { store, database, timezone } = document;
+/** What certificates of records and of runs say alike. `batches`: at least one, of one run. */
+export async function commonWords(
+  { inForce }: Desk,
+  connection: StoreConnection,
+  then: ScheduleInForce,
+  batches: readonly Batch[],
+) {
+  const { organisation, timezone } = then.schedule;
+  const [issuedAt, database] = await Promise.all([storeClock(connection), databaseOf(connection)]);
+  const last = latest(batches.map(({ executed_at }) => executed_at));
+  const day = dayIn(timezone, instant(last));
+  // By the schedule of that time or the one in force, whichever keeps backups longer.
+  const expiries = [then, inForce].map(({ schedule }) =>
+    addPeriod(day, storeNamed(schedule, connection.store).backupsKeptFor),
+  );
   return {
-    media: `Rows of ${done.tables.join(', ')} with their parts, in a PostgreSQL database; no storage medium was handled.`,
-    sanitisation: [...new Set(done.actions)].map((action) => SANITISATION[action]).join(' '),
-    tool: `Retain, signing with ${done.workers.join(', ')}.`,
-    verification:
-      'The database counted the rows in the transaction that destroyed them; the ledger entries were recomputed before they were signed. No medium was read.',
-    person: `Carried out by the program; requested by ${done.requestedBy}, approved by ${done.decidedBy}.`,
-    date: dayIn(timezone, instant(done.executedAt)),
-    location: `Store ${store}, database ${database}. Where its machines stand is not recorded.`,
+    organisation,
+    issued_at: issuedAt,
+    time_zone: timezone,
+    backups_expire_on: latest(expiries),
+    database,
   };
 }
 
-/** The rule as it stood in the approved plan. */
-export function ruleWords(document: PlanDocument, step: PlanStep): RuleWords {
-  const { version, sha256 } = document.schedule;
-  return { id: step.rule, version, sha256, text: step.ruleText, authority: step.authority };
+/** The rule by which the batch destroyed, as its schedule version has it. */
+export function ruleWords({ schedule }: ScheduleInForce, { rule }: Batch): RuleWords {
+  const found = Object.hasOwn(schedule.rules, rule.id) ? schedule.rules[rule.id] : undefined;
+  if (found?.kind !== 'timed') throw notOfSchedule(`rule ${rule.id}`);
+  return { text: ruleInWords(found), authority: found.authority };
 }
 
-/** The step of a plan, counted from 1. */
-export function stepOf(document: PlanDocument, step: number): PlanStep {
-  const found = document.steps[step - 1];
-  if (found !== undefined) return found;
-  throw new RetentionError('LEDGER_BROKEN', 'A batch names a step that its plan does not have.', {
-    run: document.run,
-    step,
-  });
+/** The title of the batch's record class. */
+export function classTitle({ schedule }: ScheduleInForce, batch: Batch): string {
+  const classes = schedule.recordClasses;
+  const found = Object.hasOwn(classes, batch.class) ? classes[batch.class] : undefined;
+  if (found !== undefined) return found.title;
+  throw notOfSchedule(`record class ${batch.class}`);
 }
 
-/**
- * Civil day on which the last backup that holds what was destroyed at `executedAt` expires: by the schedule
- * of that time or the one in force, whichever keeps backups longer.
- */
-export async function backupsExpireOn(
-  retain: Retain,
-  inForce: ScheduleInForce,
-  document: PlanDocument,
-  executedAt: string,
-): Promise<string> {
-  const { version } = document.schedule;
-  const then = version === inForce.version ? inForce : await scheduleOf(retain, version);
-  const day = dayIn(document.timezone, instant(executedAt));
-  const [a, b] = [then, inForce].map(({ schedule }) =>
-    addPeriod(day, storeNamed(schedule, document.store).backupsKeptFor),
+/** Of days, or of instants written alike. */
+function latest(times: readonly string[]): string {
+  return times.toSorted().at(-1) ?? '';
+}
+
+async function databaseOf({ sql, store }: StoreConnection): Promise<string> {
+  const [row] = await asStore(
+    store,
+    () => sql<{ name: string }[]>`select current_database() as name`,
   );
-  return [a ?? day, b ?? day].sort().at(-1) ?? day;
+  return row?.name ?? '';
+}
+
+function notOfSchedule(what: string): RetentionError {
+  return new RetentionError(
+    'LEDGER_BROKEN',
+    `A batch names ${what}, which its schedule version does not have. Run: retain log verify --database`,
+  );
 }

@@ -45,7 +45,7 @@ function exitCodes(): string {
     ['11', 'not enough witnesses have cosigned'],
     ['12', 'an entry is not in the log that was signed'],
     ['14', 'the file is no certificate'],
-    ['15', 'record, batch, keys, approval or words contradict each other'],
+    ['15', 'record, batch, keys, approval, words or timestamp contradict each other'],
     ['70', 'the verifier itself failed: nothing is known of the certificate'],
   ];
   return ['', 'Exit codes of this command:', ...pairs(rows)].join('\n');

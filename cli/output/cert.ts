@@ -67,12 +67,14 @@ export function verifiedLines(report: CertificateReport, paint: Paint): string[]
 
 /** The same as data. */
 export function verifiedData(report: CertificateReport, exitCode: number) {
-  const { kind, sha256, findings, remarks, facts, certificate } = report;
+  const { kind, sha256, findings, remarks, facts, timestamp, certificate } = report;
   return {
     ...{ kind, sha256, exitCode, verdict: facts === undefined ? 'not proven' : 'proven' },
     ...{ findings, remarks },
     proven: facts === undefined ? null : { subject: subject(facts), ...provenData(report) },
     stated: facts === undefined ? null : certificate.words,
+    // Its signature is for `openssl ts -verify`: this is what it says, not what is known.
+    timestamp: facts === undefined || timestamp === undefined ? null : { at: timestamp },
     notProven: limits(report),
   };
 }

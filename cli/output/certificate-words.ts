@@ -1,6 +1,5 @@
 /** A certificate in words: what is proven, what is only stated, what neither is. For terminals and for paper. */
-
-import type { MethodWords } from '../../ledger/certificate/format.ts';
+import type { RuleWords } from '../../ledger/certificate/format.ts';
 import { RECORD_LIMITS, RUN_LIMITS } from '../../ledger/certificate/limits.ts';
 import type {
   CertificateReport,
@@ -8,6 +7,8 @@ import type {
   RunFacts,
   RunReport,
 } from '../../ledger/certificate/report.ts';
+import { signingKeyName } from '../../ledger/ed25519.ts';
+import { parseVkey } from '../../ledger/note-key.ts';
 import { dayOfInstant, dayText, secondOf } from './times.ts';
 import { count, counted } from './words.ts';
 
@@ -41,32 +42,22 @@ export function provenRows(facts: Facts): Row[] {
 }
 
 /** What only the organisation says. */
-export function statedRows({ certificate }: CertificateReport): Row[] {
+export function statedRows({ certificate, facts, timestamp }: CertificateReport): Row[] {
   const { words, signed_by } = certificate;
-  const rules = 'rule' in words ? [words.rule] : words.rules;
+  const rules: [string, RuleWords][] =
+    'rule' in words ? [['', words.rule]] : Object.entries(words.rules);
   const titles = 'class_title' in words ? [words.class_title] : Object.values(words.classes);
   return [
     ['Organisation', words.organisation],
     [titles.length === 1 ? 'Record class' : 'Record classes', titles.join('; ')],
-    ...rules.flatMap(({ id, text, authority }): Row[] => [
+    ...rules.flatMap(([id, { text, authority }]): Row[] => [
       [rules.length === 1 ? 'Rule' : `Rule ${id}`, text],
       ['Authority', authority],
     ]),
+    ...(facts?.kind === 'record' ? [holdsRow(facts)] : []),
     ['Last backup expires', dayText(words.backups_expire_on, words.time_zone)],
     ['Issued', `${moment(words.issued_at)}, signed with ${signed_by}`],
-  ];
-}
-
-/** The fields of the sample certificate of NIST SP 800-88. */
-export function methodRows(method: MethodWords): Row[] {
-  return [
-    ['Media', method.media],
-    ['Method', method.sanitisation],
-    ['Tool', method.tool],
-    ['Verification', method.verification],
-    ['Person', method.person],
-    ['Date', dayText(method.date, UTC)],
-    ['Location', method.location],
+    ...(timestamp === undefined ? [] : [['Timestamp', timestampWords(timestamp)] as const]),
   ];
 }
 
@@ -88,9 +79,25 @@ export function ledgerRows({ head, approval, ...facts }: Facts): Row[] {
       `${count(index)}, the approval ${count(approval.index)}; the ledger had ${count(head.size)} entries, counted from 0`,
     ],
     ['Root', head.root.toString('base64')],
-    ['Signatures', head.signers.join(', ')],
+    ['Signed by', head.logKeys.map(logKeyName).join(', ')],
     ...(names.length === 0 ? [] : [['Witnesses', names.join(', ')] as const]),
   ];
+}
+
+/** As `retain keys list` names it. */
+function logKeyName(vkey: string): string {
+  return signingKeyName('log', parseVkey(vkey).publicKey);
+}
+
+function holdsRow({ header }: RecordFacts): Row {
+  return [
+    'Legal holds',
+    `the database says that it checked them before, at version ${header.holds.version}`,
+  ];
+}
+
+function timestampWords(at: string): string {
+  return `the checkpoint was there on ${moment(at)}, by a timestamping authority whose signature openssl ts -verify checks`;
 }
 
 /** `21 Nov 2026 18:23:28 UTC`. */
@@ -114,7 +121,6 @@ function recordRows(facts: RecordFacts): Row[] {
     ['Requested by', people.requestedBy],
     ['Approved by', `${people.decidedBy}, another person, on ${moment(approval.statement.at)}`],
     ['Approved plan', `sha256:${header.approval.sha256}`],
-    ['Legal holds', `checked before it was done, at version ${header.holds.version} of the holds`],
     ['Run', header.run],
     ['Batch', header.batch],
     ['Batch header', `sha256:${facts.headerSha256}`],

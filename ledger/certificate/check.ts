@@ -1,5 +1,5 @@
 /** What every check of a certificate has at hand: a head that holds, keys, and where to report. */
-import type { Statement } from '../statements.ts';
+import type { Told } from '../verify/said.ts';
 import { type Evidence, isIncluded, type StatementEvidence } from './evidence.ts';
 import type { ReportCertificateFinding } from './findings.ts';
 import { isSignedBy, type LogKeys } from './keys.ts';
@@ -14,8 +14,6 @@ export interface CheckContext {
   /** Reports `E_KEY` or `E_STATEMENTSIG` unless a key that was valid there has signed the statement. */
   requireSigned(what: string, evidence: StatementEvidence<Told>): void;
 }
-
-type Told = Extract<Statement, { readonly source: string }>;
 
 export function checkContext(
   head: VerifiedHead,

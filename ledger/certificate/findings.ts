@@ -8,6 +8,10 @@ const OWN_CODES = {
   E_BATCHREF: { exit: 15, means: 'the record is of another batch than the one shown' },
   E_OPENING: { exit: 15, means: 'the record that was destroyed is another than the one named' },
   E_NAME: { exit: 15, means: 'a person is another than the one named' },
+  E_TIMESTAMP: {
+    exit: 15,
+    means: 'the timestamp of a certificate is none, or of another checkpoint',
+  },
   E_WORDS: { exit: 15, means: 'the words of a certificate contradict the log' },
 } as const;
 

@@ -10,10 +10,9 @@ import {
   list,
   mapping,
   matching,
-  microsecondsUtc,
+  nullable,
   object,
   oneOf,
-  positive,
   type Read,
   type Shape,
   sha256Hex,
@@ -50,28 +49,13 @@ const keyColumns = where(
 /** A name and the salt that opens its reference. */
 const openedName = object({ name: text, salt: sha256Hex });
 
-/** In words that people of the trade know from the sample certificate of NIST SP 800-88. */
-const method = object({
-  media: text,
-  sanitisation: text,
-  tool: text,
-  verification: text,
-  person: text,
-  date: day,
-  location: text,
-});
-
 const ruleWords = object({
-  id: word,
-  /** Of the schedule. */
-  version: positive,
-  /** Of the schedule's file. */
-  sha256: sha256Hex,
   /** The rule in words, `6 years after contract closed`. */
   text,
   authority: text,
 });
 
+/** Nothing that stands in the log is said here a second time: it could contradict it. */
 const commonWords = {
   organisation: text,
   issued_at: utcInstant,
@@ -79,15 +63,17 @@ const commonWords = {
   time_zone: text,
   /** Day on which the last backup that may hold what was destroyed expires. */
   backups_expire_on: day,
-  method,
+  /** In which the store is, by the name that its server has for it. */
+  database: text,
+  /** Exactly the known limits of this kind of certificate. */
   does_not_prove: list(text),
 };
 
 const common = {
   type: oneOf(CERTIFICATE_TYPE),
-  /** Genesis, then the `key` statements about the keys that signed; by index. */
+  /** Genesis, then the `key` statements about the keys that signed and about all log keys; by index. */
   keys: list(evidence),
-  /** RFC 3161 token over the checkpoint; carried, not checked here. */
+  /** RFC 3161 response over the checkpoint, the bytes of a `.tsr` file. */
   tsr: nullable(base64),
   /** The key whose signature this is. */
   signed_by: workerName,
@@ -101,16 +87,11 @@ const recordCertificate = object({
   record: object({ class: word, pk: keyColumns }),
   opening: object({ salt: sha256Hex }),
   entry: base64,
-  batch_header_entry: base64,
   tlog_proof: text,
+  batch_header: evidence,
   approval: evidence,
   people: object({ requested_by: openedName, decided_by: openedName }),
-  words: object({
-    ...commonWords,
-    class_title: text,
-    rule: ruleWords,
-    executed_at: microsecondsUtc,
-  }),
+  words: object({ ...commonWords, class_title: text, rule: ruleWords }),
 });
 
 const runCertificate = object({
@@ -126,15 +107,15 @@ const runCertificate = object({
   people: object({ requested_by: openedName, decided_by: openedName, opened_by: openedName }),
   words: object({
     ...commonWords,
-    /** Titles by record class. */
+    /** Titles by record class, of those destroyed. */
     classes: mapping(word, text),
-    rules: list(ruleWords),
+    /** By the id in the schedule, those by which it was done. */
+    rules: mapping(word, ruleWords),
   }),
 });
 
 export type EvidenceJson = Read<typeof evidence>;
 export type OpenedName = Read<typeof openedName>;
-export type MethodWords = Read<typeof method>;
 export type RuleWords = Read<typeof ruleWords>;
 export type RecordCertificate = Read<typeof recordCertificate>;
 export type RunCertificate = Read<typeof runCertificate>;
@@ -212,8 +193,4 @@ function readCanonical(bytes: Uint8Array): CanonicalValue | undefined {
 /** A column of a key may be the empty text. */
 function keyColumn(value: unknown, at: string): string {
   return value === '' ? '' : text(value, at);
-}
-
-function nullable<T>(shape: Shape<T>): Shape<T | null> {
-  return (value, at) => (value === null ? null : shape(value, at));
 }

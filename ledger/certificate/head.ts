@@ -1,6 +1,6 @@
 /** The one checkpoint that all proofs of a certificate lead to. */
 import { RetentionError } from '../../domain/errors.ts';
-import { parseNote } from '../note.ts';
+import { formatVkey } from '../note-key.ts';
 import { openCheckpoint, type Policy } from '../policy.ts';
 import type { Evidence } from './evidence.ts';
 import type { ReportCertificateFinding } from './findings.ts';
@@ -26,8 +26,10 @@ export function verifiedHead(
     report('E_HEADS', 'The proofs are not all of the same checkpoint.');
   }
   const { origin, size, root } = opened.checkpoint;
-  const signers = parseNote(main.proof.checkpoint).signatures.map(({ name }) => name);
-  return { origin, size, root, signers, witnesses: opened.cosigners };
+  const logKeys = opened.logKeys.map(({ name, publicKey, type }) =>
+    formatVkey(name, publicKey, type),
+  );
+  return { origin, size, root, logKeys, witnesses: opened.cosigners };
 }
 
 function open({ proof }: Evidence, policy: Policy, report: ReportCertificateFinding) {

@@ -3,6 +3,7 @@ import { entrySha256, verifyEntry } from '../entry.ts';
 import { keyRing } from '../verify/key-ring.ts';
 import type { StatementEvidence, Told } from './evidence.ts';
 import type { ReportCertificateFinding } from './findings.ts';
+import type { VerifiedHead } from './report.ts';
 
 /** What the log says of one key from one entry on. */
 interface Word {
@@ -26,12 +27,13 @@ export interface LogKeys {
 
 /**
  * Follows the keys from the genesis on. Reports `E_GENESIS` for a beginning that is none, `E_ORIGIN` for that
- * of another log, `E_KEY` and `E_STATEMENTSIG` for keys that no valid admin key names. A revocation that the
- * certificate does not carry cannot be seen here: only who reads the whole log can.
+ * of another log, `E_KEY` and `E_STATEMENTSIG` for keys that no valid admin key names, `E_LOGKEY` when none of
+ * the log keys that signed the head is one of them. A revocation that the certificate does not carry cannot
+ * be seen here: only who reads the whole log can.
  */
 export function logKeys(
   entries: readonly StatementEvidence[],
-  origin: string,
+  head: Pick<VerifiedHead, 'origin' | 'logKeys'>,
   report: ReportCertificateFinding,
 ): LogKeys {
   const ring = keyRing(report);
@@ -41,15 +43,17 @@ export function logKeys(
     named.set(name, { publicKey: Buffer.from(publicKey, 'base64'), words: [...words, word] });
   };
   let last = -1;
+  let inOrder = entries.length > 0;
   for (const { entry, statement, bytes, proof } of entries) {
     const { index } = proof;
     const isFirst = last < 0;
-    if (index <= last || isFirst !== (index === 0)) break;
-    if (isFirst !== (statement.kind === 'genesis')) break;
+    const isGenesis = statement.kind === 'genesis';
+    inOrder = index > last && isFirst === (index === 0) && isFirst === isGenesis;
+    if (!inOrder) break;
     last = index;
     const signed = ring.admits(entry, statement, index);
     if (statement.kind === 'genesis') {
-      if (statement.origin !== origin) {
+      if (statement.origin !== head.origin) {
         report('E_ORIGIN', 'The genesis is that of another log than the one of the checkpoint.');
       }
       ring.genesis(statement);
@@ -60,11 +64,14 @@ export function logKeys(
       say(statement.name, statement.public_key, { index, active: statement.state === 'active' });
     }
   }
-  if (last < 0 || entries.at(-1)?.proof.index !== last) {
+  if (!inOrder) {
     report(
       'E_GENESIS',
       'The keys do not begin with the genesis, or are not in the order of the log.',
     );
+  }
+  if (!head.logKeys.some((vkey) => ring.logKeys.has(vkey))) {
+    report('E_LOGKEY', 'The log does not name the log key that signed the checkpoint as valid.');
   }
   return questions(named);
 }

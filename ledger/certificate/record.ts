@@ -4,26 +4,26 @@ import { sha256 } from '../hashing.ts';
 import { encodeKey } from '../references.ts';
 import type { StatementOf } from '../statements.ts';
 import { malformed } from '../text.ts';
+import { epochFault } from '../verify/batch-rules.ts';
 import type { CheckContext } from './check.ts';
 import {
-  base64Bytes,
   type Evidence,
   evidenceOf,
   ofKind,
   type StatementEvidence,
   statementEvidence,
-  type ToldOf,
-  told,
 } from './evidence.ts';
 import type { RecordCertificate } from './format.ts';
 import { isSignedBy } from './keys.ts';
+import { RECORD_LIMITS } from './limits.ts';
 import { checkPeople } from './people.ts';
 import type { RecordFacts } from './report.ts';
+import { checkSaid } from './words.ts';
 
 /** The certificate, its parts decoded. */
 export interface RecordParts {
   readonly record: Evidence & { readonly headerSha256: Buffer; readonly ref: Buffer };
-  readonly header: ToldOf<'batch'>;
+  readonly header: StatementEvidence<StatementOf<'batch'>>;
   readonly headerSha256: Buffer;
   readonly approval: StatementEvidence<StatementOf<'approval'>>;
 }
@@ -33,11 +33,11 @@ export function recordParts(certificate: RecordCertificate): RecordParts {
   const evidence = evidenceOf(certificate);
   const entry = decodeEntry(evidence.bytes);
   if (entry.kind !== 'record') throw malformed('The entry is not that of a record');
-  const headerBytes = base64Bytes(certificate.batch_header_entry);
+  const header = ofKind('batch', statementEvidence(certificate.batch_header));
   return {
     record: { ...evidence, headerSha256: entry.headerSha256, ref: entry.ref },
-    header: ofKind('batch', told(headerBytes)),
-    headerSha256: sha256(headerBytes),
+    header,
+    headerSha256: sha256(header.bytes),
     approval: ofKind('approval', statementEvidence(certificate.approval)),
   };
 }
@@ -52,15 +52,15 @@ export function checkRecord(
   const { report, head, keys } = context;
   const { index } = record.proof;
   context.requireIncluded('entry of the record', record);
-  if (!parts.headerSha256.equals(record.headerSha256)) {
-    report('E_BATCHREF', 'The record was destroyed in another batch than the one shown.');
-  }
-  const worker = keys.validBefore(header.statement.worker, index);
+  checkPlace(parts, context);
+  const worker = keys.validBefore(header.statement.worker, header.proof.index);
   if (worker === undefined) {
     report('E_KEY', 'The batch is signed by a key that the log does not name as valid before it.');
   } else if (!isSignedBy(header, worker)) {
     report('E_WORKERSIG', 'The signature of the batch is not of its key.');
   }
+  const epoch = epochFault(header.statement);
+  if (epoch !== undefined) report('E_EPOCH', `The batch ${epoch}.`);
   checkOpening(certificate, record.ref, context);
   checkApproval(parts, context);
   const people = checkPeople(certificate.people, approval.statement, report);
@@ -77,6 +77,17 @@ export function checkRecord(
   };
 }
 
+/** The record names the header, and stands behind it among as many records as it counts. */
+function checkPlace({ record, header, headerSha256 }: RecordParts, context: CheckContext): void {
+  context.requireIncluded('header of the batch', header);
+  if (!headerSha256.equals(record.headerSha256)) {
+    context.report('E_BATCHREF', 'The record was destroyed in another batch than the one shown.');
+  }
+  const behind = record.proof.index - header.proof.index;
+  if (behind > 0 && behind <= header.statement.items.count) return;
+  context.report('E_RECORD', 'The record does not stand behind a header that counts it.');
+}
+
 function checkOpening(
   { record, opening }: RecordCertificate,
   ref: Buffer,
@@ -90,7 +101,7 @@ function checkOpening(
   );
 }
 
-function checkApproval({ record, header, approval }: RecordParts, context: CheckContext): void {
+function checkApproval({ header, approval }: RecordParts, context: CheckContext): void {
   const { statement: batch } = header;
   const { statement: decision } = approval;
   context.requireIncluded('approval', approval);
@@ -100,7 +111,7 @@ function checkApproval({ record, header, approval }: RecordParts, context: Check
     decision.run === batch.run &&
     decision.sha256 === batch.approval.sha256 &&
     decision.source === `store:${batch.store}` &&
-    approval.proof.index < record.proof.index;
+    approval.proof.index < header.proof.index;
   if (covers) return;
   context.report(
     'E_APPROVAL',
@@ -108,19 +119,13 @@ function checkApproval({ record, header, approval }: RecordParts, context: Check
   );
 }
 
-/** What stands in the words and in the log must be the same in both. */
 function checkWords(
   { record, words }: RecordCertificate,
-  header: StatementOf<'batch'>,
+  { class: recordClass, executed_at }: StatementOf<'batch'>,
   { report }: CheckContext,
 ): void {
-  const { id, version, sha256: file } = words.rule;
-  const same =
-    record.class === header.class &&
-    id === header.rule.id &&
-    version === header.rule.version &&
-    file === header.rule.sha256 &&
-    words.executed_at === header.executed_at;
-  if (same) return;
-  report('E_WORDS', 'Class, rule or time are not what the header of the batch says.');
+  if (record.class !== recordClass) {
+    report('E_WORDS', 'The class of the record is not what the header of the batch says.');
+  }
+  checkSaid(words, { executed: executed_at, over: executed_at }, RECORD_LIMITS, report);
 }

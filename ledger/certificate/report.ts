@@ -6,8 +6,8 @@ import type { RecordCertificate, RunCertificate } from './format.ts';
 
 /** A checkpoint whose signatures were found good and enough for the policy. */
 export interface VerifiedHead extends TreeHead {
-  /** Whose signatures stand under it, whether the policy knows them or not. */
-  readonly signers: readonly string[];
+  /** Vkeys of the log that the policy knows and that signed it. */
+  readonly logKeys: readonly string[];
   /** Witnesses of the policy that cosigned, each with the time by its own clock. */
   readonly witnesses: readonly { readonly name: string; readonly unixSeconds: number }[];
 }
@@ -47,6 +47,7 @@ export interface StepFacts {
   readonly recordClass: string;
   readonly rule: string;
   readonly action: 'delete' | 'anonymise' | 'reduce';
+  readonly table: string;
   /** What the approved plan counted. */
   readonly planned: number;
   readonly batches: number;
@@ -61,6 +62,8 @@ export interface RunFacts extends CommonFacts {
   readonly open: Placed<StatementOf<'run.open'>>;
   readonly close: Placed<StatementOf<'run.close'>>;
   readonly steps: readonly StepFacts[];
+  /** Names of the keys that signed its batches. */
+  readonly workers: readonly string[];
   /** When the first and the last batch were executed; undefined for a run that destroyed nothing. */
   readonly executed: { readonly first: string; readonly last: string } | undefined;
 }
@@ -73,6 +76,11 @@ interface Checked<C, F> {
   /** Empty exactly when everything is as it must be, and then `facts` are proven. */
   readonly findings: readonly CertificateFinding[];
   readonly facts: F | undefined;
+  /**
+   * When the checkpoint was there, as its timestamp says (RFC 3339 UTC). Proven only to whoever has
+   * checked the signature of the authority; undefined without a timestamp that is about it.
+   */
+  readonly timestamp: string | undefined;
   /** What a reader should know although it is no fault, one sentence each. */
   readonly remarks: readonly string[];
 }

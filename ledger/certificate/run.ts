@@ -1,6 +1,9 @@
 /** Checks the certificate of a run: plan, approval, beginning, end, and every batch in between. */
 import { entrySha256 } from '../entry.ts';
-import { NO_PREVIOUS, type StatementOf } from '../statements.ts';
+import type { StatementOf } from '../statements.ts';
+import { followRun } from '../verify/batch-rules.ts';
+import { stepFault } from '../verify/plans.ts';
+import { begin, checkClose, type OpenRun, openingFault } from '../verify/runs.ts';
 import type { CheckContext } from './check.ts';
 import {
   base64Bytes,
@@ -10,10 +13,13 @@ import {
   type Told,
   told,
 } from './evidence.ts';
+import type { CertificateFindingCode, ReportCertificateFinding } from './findings.ts';
 import type { RunCertificate } from './format.ts';
 import { isSignedBy } from './keys.ts';
+import { RUN_LIMITS } from './limits.ts';
 import { checkName, checkPeople } from './people.ts';
 import type { Placed, RunFacts, StepFacts } from './report.ts';
+import { checkSaid } from './words.ts';
 
 type Header = Told<StatementOf<'batch'>>;
 
@@ -51,13 +57,11 @@ export function checkRun(
     context.requireSigned(what, evidence);
   }
   checkStory(certificate, parts, context);
-  for (const header of parts.headers) checkHeader(header, parts, context);
-  checkLanes(parts, context);
-  checkTotals(parts, context);
+  const run = checkBatches(parts, context);
   const { people: named } = certificate;
   const people = checkPeople(named, approval.statement, context.report);
   checkName('began the run', named.opened_by, open.statement.opened_by, context.report);
-  checkWords(certificate, parts, context);
+  checkWords(certificate, parts, run, context);
   return {
     kind: 'run',
     head: context.head,
@@ -68,6 +72,7 @@ export function checkRun(
     people,
     openedBy: named.opened_by.name,
     steps: stepFacts(parts),
+    workers: [...new Set(parts.headers.map(({ statement }) => statement.worker))],
     executed: executedTimes(parts.headers),
   };
 }
@@ -99,97 +104,47 @@ function checkStory(
   }
 }
 
-function checkHeader(header: Header, parts: RunParts, { keys, report }: CheckContext): void {
-  const { plan, open, close } = parts;
-  const batch = header.statement;
-  const place = `Batch ${batch.seq} of step ${batch.step}, lane ${batch.lane},`;
-  if (
-    batch.run !== plan.statement.run ||
-    batch.approval.sha256 !== plan.statement.sha256 ||
-    `store:${batch.store}` !== plan.statement.source
-  ) {
-    report('E_BATCH', `${place} is not of this run and its plan.`);
+/** By the rules that a whole log is verified by. */
+function checkBatches(parts: RunParts, context: CheckContext): OpenRun {
+  const { plan, open, close, headers } = parts;
+  const { report } = context;
+  const steps = stepFault(plan.statement);
+  if (steps !== undefined) report('E_PLAN', `The plan ${steps}.`);
+  // Whether it was approved is another question.
+  const terms = { ...plan.statement, approved: true };
+  const opening = openingFault(open.statement, terms);
+  if (opening !== undefined) report('E_RUN', `The run begins ${opening}.`);
+  const run = begin(placed(open), terms);
+  const ids = new Set<string>();
+  for (const header of headers) {
+    const { batch, seq, step, lane } = header.statement;
+    const wrong = (code: CertificateFindingCode, what: string): void =>
+      report(code, `Batch ${seq} of step ${step}, lane ${lane}, ${what}.`);
+    if (ids.has(batch)) wrong('E_RUNCHAIN', 'has the id of a batch before it');
+    ids.add(batch);
+    checkHeader(header, parts, context, wrong);
+    followRun(run, header.statement, entrySha256(header.entry.bytes).toString('hex'), wrong);
   }
-  if (!isPlanned(batch, plan.statement)) {
-    report('E_SCOPE', `${place} is not what the plan says of this step.`);
-  }
-  const worker = keys.validWithin(batch.worker, open.proof.index, close.proof.index);
-  if (worker === undefined) {
-    report('E_KEY', `${place} is signed by a key that the log does not name as valid in the run.`);
-  } else if (!isSignedBy(header, worker)) {
-    report('E_WORKERSIG', `${place} has a signature that is not of its key.`);
-  }
+  checkClose(run, close.statement, report);
+  return run;
 }
 
-function isPlanned(batch: StatementOf<'batch'>, plan: StatementOf<'plan'>): boolean {
-  const step = plan.steps.find((one) => one.step === batch.step);
-  return (
-    step !== undefined &&
-    step.class === batch.class &&
-    step.rule === batch.rule.id &&
-    step.action === batch.action &&
-    step.table === batch.table &&
-    plan.schedule_version === batch.rule.version &&
-    plan.schedule_sha256 === batch.rule.sha256
-  );
-}
-
-/** Every lane from its first header to the last one that the end of the run names, without a gap. */
-function checkLanes({ headers, close }: RunParts, { report }: CheckContext): void {
-  const lanes = new Map<string, { seq: number; last: string }>();
-  for (const { entry, statement } of headers) {
-    const name = laneName(statement);
-    const before = lanes.get(name) ?? { seq: 0, last: NO_PREVIOUS };
-    if (statement.seq !== before.seq + 1 || statement.prev !== before.last) {
-      report(
-        'E_RUNCHAIN',
-        `Step ${statement.step}, lane ${statement.lane}: a batch is missing or doubled.`,
-      );
-      return;
-    }
-    lanes.set(name, { seq: statement.seq, last: entrySha256(entry.bytes).toString('hex') });
+function checkHeader(
+  header: Header,
+  { plan, open, close }: RunParts,
+  { keys }: CheckContext,
+  wrong: ReportCertificateFinding,
+): void {
+  const { run, store, worker } = header.statement;
+  if (run !== plan.statement.run || `store:${store}` !== plan.statement.source) {
+    wrong('E_BATCH', 'is not of this run');
   }
-  const ends = close.statement.lanes;
-  const complete =
-    ends.length === lanes.size &&
-    ends.every((end) => {
-      const lane = lanes.get(laneName(end));
-      return lane?.seq === end.seq && lane.last === end.last;
-    });
-  if (!complete) {
-    report(
-      'E_RUNCHAIN',
-      'The batches are not those that the end of the run names: one is missing or too many.',
-    );
+  const key = keys.validWithin(worker, open.proof.index, close.proof.index);
+  if (key === undefined) {
+    wrong('E_KEY', 'is signed by a key that the log does not name as valid in the run');
+  } else if (!isSignedBy(header, key)) {
+    wrong('E_WORKERSIG', 'has a signature that is not of its key');
   }
-}
-
-const laneName = ({ step, lane }: { readonly step: number; readonly lane: number }): string =>
-  `${step}/${lane}`;
-
-function checkTotals({ headers, close }: RunParts, { report }: CheckContext): void {
-  const { batches, records, classes } = close.statement;
-  const counted = new Map<string, { batches: number; records: number }>();
-  for (const { statement } of headers) {
-    const sum = counted.get(statement.class) ?? { batches: 0, records: 0 };
-    counted.set(statement.class, {
-      batches: sum.batches + 1,
-      records: sum.records + statement.items.count,
-    });
-  }
-  const names = new Set([...counted.keys(), ...Object.keys(classes)]);
-  const sums = [...counted.values()];
-  const same =
-    batches === headers.length &&
-    records === sums.reduce((sum, one) => sum + one.records, 0) &&
-    [...names].every((name) => {
-      const said = Object.hasOwn(classes, name) ? classes[name] : undefined;
-      const sum = counted.get(name);
-      return (
-        (said?.batches ?? 0) === (sum?.batches ?? 0) && (said?.records ?? 0) === (sum?.records ?? 0)
-      );
-    });
-  if (!same) report('E_TOTALS', 'The end of the run names other totals than its batches have.');
 }
 
 function stepFacts({ plan, headers }: RunParts): StepFacts[] {
@@ -200,6 +155,7 @@ function stepFacts({ plan, headers }: RunParts): StepFacts[] {
       recordClass: planned.class,
       rule: planned.rule,
       action: planned.action,
+      table: planned.table,
       planned: planned.destroys,
       batches: done.length,
       records: done.reduce((sum, { statement }) => sum + statement.items.count, 0),
@@ -214,26 +170,24 @@ function executedTimes(headers: readonly Header[]): RunFacts['executed'] {
   return first === undefined || last === undefined ? undefined : { first, last };
 }
 
-/** What stands in the words and in the log must be the same in both. */
+/** Every class and rule by which it was done is explained, and no other. */
 function checkWords(
   { words }: RunCertificate,
-  { headers }: RunParts,
+  { headers, close }: RunParts,
+  { lastExecutedAt }: OpenRun,
   { report }: CheckContext,
 ): void {
-  const explained = headers.every(({ statement: { class: name, rule } }) => {
-    const said = words.rules.find(({ id }) => id === rule.id);
-    return (
-      Object.hasOwn(words.classes, name) &&
-      said?.version === rule.version &&
-      said.sha256 === rule.sha256
-    );
-  });
-  if (!explained) {
-    report(
-      'E_WORDS',
-      'A class or rule of a batch is not explained, or is of another schedule version.',
-    );
+  const classes = new Set(headers.map(({ statement }) => statement.class));
+  const rules = new Set(headers.map(({ statement }) => statement.rule.id));
+  if (!areNames(classes, words.classes) || !areNames(rules, words.rules)) {
+    report('E_WORDS', 'The classes and rules explained are not those of the batches.');
   }
+  checkSaid(words, { executed: lastExecutedAt, over: close.statement.at }, RUN_LIMITS, report);
+}
+
+function areNames(names: ReadonlySet<string>, of: Readonly<Record<string, unknown>>): boolean {
+  const said = Object.keys(of);
+  return said.length === names.size && said.every((name) => names.has(name));
 }
 
 function placed<S>(of: {

@@ -24,11 +24,15 @@ import { logKeys } from './keys.ts';
 import { checkRecord, recordParts } from './record.ts';
 import type { CertificateReport } from './report.ts';
 import { checkRun, runParts } from './run.ts';
+import { checkTimestamp } from './timestamp.ts';
+
+const UNSIGNED_TIMESTAMP =
+  'The timestamp is about exactly this checkpoint; who made it was not checked. The time in it is proven once openssl ts -verify finds it signed by an authority that you trust.';
 
 /**
  * From the ground up: policy, signatures and quorum of the checkpoint; inclusion of every entry; the batch
- * of the record; validity of the keys and their signatures; the opening of the record; the approval; last
- * the words and who signed them. The facts are there only when nothing was found.
+ * of the record; validity of the keys and their signatures; the opening of the record; the approval; the
+ * words; last the timestamp, and who signed all this. The facts are there only when nothing was found.
  *
  * Throws `CERTIFICATE_MALFORMED` for what is no certificate at all, whoever made it.
  */
@@ -44,18 +48,22 @@ export function verifyCertificate(bytes: Uint8Array, policy: Policy): Certificat
   /** Runs `check` when there is a head that holds, and then looks at who signed all this. */
   const checked = <T>(main: Evidence, others: Evidence[], check: (context: CheckContext) => T) => {
     const head = verifiedHead(main, [...others, ...keys], policy, report);
-    if (head === undefined) return { facts: undefined, remarks: [] };
-    const context = checkContext(head, logKeys(keys, head.origin, report), report);
+    if (head === undefined) return { facts: undefined, timestamp: undefined, remarks: [] };
+    const context = checkContext(head, logKeys(keys, head, report), report);
     for (const key of keys) context.requireIncluded(`entry ${key.proof.index} about keys`, key);
     const facts = check(context);
+    const { tsr } = certificate;
+    const { checkpoint } = main.proof;
+    const timestamp =
+      tsr === null ? undefined : checkTimestamp(base64Bytes(tsr), checkpoint, report);
     checkIssuer(certificate, context);
-    return { facts: proven(facts), remarks: remarks(certificate, policy, context) };
+    return { facts: proven(facts), timestamp, remarks: remarks(timestamp, policy, context) };
   };
 
   if (certificate.kind === 'record') {
     const parts = readShape(() => recordParts(certificate));
-    const { record, approval } = parts;
-    const outcome = checked(record, [approval], (context) =>
+    const { record, header, approval } = parts;
+    const outcome = checked(record, [header, approval], (context) =>
       checkRecord(certificate, parts, context),
     );
     return { kind: 'record', certificate, ...common, ...outcome };
@@ -84,14 +92,12 @@ function checkIssuer(certificate: Certificate, { keys, head, report }: CheckCont
   report('E_ISSUER', 'The certificate is not signed by a valid key, or was changed since.');
 }
 
-function remarks(certificate: Certificate, policy: Policy, { keys }: CheckContext): string[] {
+function remarks(timestamp: string | undefined, policy: Policy, { keys }: CheckContext): string[] {
   return [
     ...(policy.quorum === null
       ? ['The policy asks for no witness: the organisation could show others another log.']
       : []),
-    ...(certificate.tsr === null
-      ? []
-      : ['The time stamp token in it was not checked; openssl ts -verify does.']),
+    ...(timestamp === undefined ? [] : [UNSIGNED_TIMESTAMP]),
     ...keys.revoked().map(({ name, index }) => `The key ${name} was revoked at entry ${index}.`),
   ];
 }

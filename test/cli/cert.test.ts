@@ -5,6 +5,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CertificateSamples, certificateSamples } from '../support/certificate-samples.ts';
 import { retain } from '../support/command-line.ts';
+import { timestampAuthority } from '../support/timestamp-authority.ts';
+
+/** A signature of nobody whom the policy knows. */
+const FOREIGN = 'witness.example.org/national';
+const FORGED = Buffer.alloc(76, 7).toString('base64');
 
 let samples: CertificateSamples;
 let dir: string;
@@ -36,9 +41,26 @@ test('a certificate of a record is said to be proven, stated and not proven in i
   expect(proven).toMatch(/Approved by +bob, another person/);
   expect(proven).toMatch(/Witnesses +w1 \(/);
   expect(proven).not.toContain('Limitation Act');
+  expect(proven).not.toContain('Legal holds');
+  expect(stated).toMatch(/Legal holds +the database says that it checked them/);
   expect(stated).toMatch(/Authority +Limitation Act 1980, section 5\n/);
   expect(stated).toMatch(/Last backup expires +26 Dec 2026\n/);
   expect(neither).toContain('That no copy exists elsewhere');
+});
+
+test('of the signatures under the checkpoint only those that were verified are told', async () => {
+  const forged = everyProof(samples.record, (text) => `${text}\u2014 ${FOREIGN} ${FORGED}\n`);
+  const path = file('forged.json', samples.sign(forged));
+  const { exitCode, stdout } = await verify(path);
+  expect(exitCode).toBe(0);
+  expect(stdout).toMatch(new RegExp(`Signed by +${samples.teller.log.name}\\n`));
+  expect(stdout).not.toContain(FOREIGN);
+  const asJson = (await verify(path, '--json')).stdout;
+  const logKeys = [samples.teller.vkey(samples.teller.log)];
+  expect(JSON.parse(asJson)).toMatchObject({
+    proven: { log: { logKeys, witnesses: [{ name: 'w1' }] } },
+  });
+  expect(asJson).not.toContain(FOREIGN);
 });
 
 test('a certificate of a run has a line for every step', async () => {
@@ -105,6 +127,23 @@ test('as JSON, proven and stated are apart, and nothing is proven where somethin
   });
 });
 
+test('of a timestamp it is said what it says, and that only openssl can tell who said it', async () => {
+  const authority = timestampAuthority(mkdtempSync(join(dir, 'tsa-')));
+  const stamped = (checkpoint: Buffer) =>
+    samples.sign({ ...samples.record, tsr: authority.stamp(checkpoint).toString('base64') });
+  const good = file('stamped.json', stamped(samples.log.checkpoint));
+  const { exitCode, stdout } = await verify(good);
+  expect(exitCode).toBe(0);
+  const [proven = '', stated = ''] = stdout.split('STATED and signed');
+  expect(proven).not.toContain('Timestamp');
+  expect(stated).toMatch(/Timestamp +the checkpoint was there on \d+ \w+ 20\d\d/);
+  expect(stated).toContain('Note: The timestamp is about exactly this checkpoint');
+  const data = JSON.parse((await verify(good, '--json')).stdout);
+  expect(data).toMatchObject({ verdict: 'proven', timestamp: { at: expect.any(String) } });
+  const bad = await verify(file('stamped-other.json', stamped(Buffer.from('another'))));
+  expect(bad).toMatchObject({ exitCode: 15, stdout: expect.stringContaining('E_TIMESTAMP') });
+});
+
 test('what a certificate says cannot steer the terminal', async () => {
   const { words } = samples.record;
   const class_title = 'Files\u001b[2J\u202etxt';
@@ -120,11 +159,18 @@ test('with --json and nowhere to write, cert record asks for a file before any d
 });
 
 function withoutWitness({ record }: CertificateSamples): CertificateSamples['record'] {
-  const strip = (text: string) => text.replace(/^\u2014 witness\.example\/w1 .*\n/m, '');
+  return everyProof(record, (text) => text.replace(/^\u2014 witness\.example\/w1 .*\n/m, ''));
+}
+
+function everyProof(
+  record: CertificateSamples['record'],
+  change: (text: string) => string,
+): CertificateSamples['record'] {
   return {
     ...record,
-    tlog_proof: strip(record.tlog_proof),
-    approval: { ...record.approval, tlog_proof: strip(record.approval.tlog_proof) },
-    keys: record.keys.map((key) => ({ ...key, tlog_proof: strip(key.tlog_proof) })),
+    tlog_proof: change(record.tlog_proof),
+    approval: { ...record.approval, tlog_proof: change(record.approval.tlog_proof) },
+    batch_header: { ...record.batch_header, tlog_proof: change(record.batch_header.tlog_proof) },
+    keys: record.keys.map((key) => ({ ...key, tlog_proof: change(key.tlog_proof) })),
   };
 }

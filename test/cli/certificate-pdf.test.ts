@@ -1,7 +1,10 @@
 /** The PDF of a certificate: exact to the byte, readable by everybody, and never other than the file in it. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { beforeAll, expect, test } from 'vitest';
 import { certificatePdf } from '../../cli/output/certificate-pdf/certificate-pdf.ts';
-import { printable } from '../../cli/output/certificate-pdf/fonts.ts';
+import { FONT_NAMES, font, printable } from '../../cli/output/certificate-pdf/fonts.ts';
 import { qrCode } from '../../cli/output/certificate-pdf/qr.ts';
 import { CERTIFICATE_TYPE } from '../../ledger/certificate/format.ts';
 import { verifyCertificate } from '../../ledger/certificate/verify.ts';
@@ -10,7 +13,9 @@ import {
   certificateSamples,
   type UnsignedRecord,
 } from '../support/certificate-samples.ts';
+import { testKey } from '../support/log-teller.ts';
 import { isAllMarked, pdfParts } from '../support/pdf-parts.ts';
+import { timestampAuthority } from '../support/timestamp-authority.ts';
 
 let samples: CertificateSamples;
 
@@ -91,9 +96,24 @@ test('page one of a record says what went, when, by which rule, on whose word, a
 
 test('the method claims no sanitisation of a medium, and the limits are said', async () => {
   const { text } = pdfParts((await pdfOf(samples.record)).pdf);
-  expect(text).toContain('this is not Clear,');
+  expect(text).toContain('this is not Clear, Purge or Destroy of a medium');
   expect(text).toContain('What this certificate does not prove');
   expect(text).toContain('That no copy exists elsewhere');
+});
+
+test('the method is told by what the log has, not by what somebody said', async () => {
+  for (const unsigned of [samples.record, samples.run]) {
+    const { text } = pdfParts((await pdfOf(unsigned)).pdf);
+    for (const words of [
+      'Rows of "public"."customer" with their parts',
+      `Retain, signing with ${testKey('worker', 1).name}.`,
+      'requested by ann, approved by bob',
+      'Date 21 Nov 2026 (UTC)',
+      'Store housing, database housing.',
+    ]) {
+      expect(text).toContain(words);
+    }
+  }
 });
 
 test('the PDF of a run has a line for every step', async () => {
@@ -103,15 +123,75 @@ test('the PDF of a run has a line for every step', async () => {
   }
 });
 
-test('characters that the fonts lack are written as what they are, never as others', async () => {
-  expect(printable('Müller, Café – “§ 5” €')).toBe('Müller, Café – “§ 5” €');
-  expect(printable('Łukasz')).toBe('\\u{141}ukasz');
-  expect(printable('Παπαδόπουλος')).toMatch(/^(\\u\{3[0-9a-f]{2}\}){12}$/);
-  expect(printable('a\\u{142}')).toBe('a\\u{5c}u{142}');
-  expect(printable('\u202e\u001b😀')).toBe('\\u{202e}\\u{1b}\\u{1f600}');
-  const { text } = pdfParts((await pdfOf(withWords({ class_title: 'Akta Łukasza Müllera' }))).pdf);
-  expect(text).toContain('Akta \\u{141}ukasza Müllera');
+test('names of classes, organisations and laws in Latin, Greek and Cyrillic come out as they went in', async () => {
+  const names = {
+    organisation: 'Spółdzielnia Źródło',
+    class_title: 'Φάκελος Παπαδόπουλος',
+    authority: 'Закон о бухгалтерском учёте, ст. 29',
+  };
+  const { organisation, class_title, authority } = names;
+  const { rule } = samples.record.words;
+  const { pdf } = await pdfOf(
+    withWords({ organisation, class_title, rule: { ...rule, authority } }),
+  );
+  const { texts, fonts, raw } = pdfParts(pdf);
+  for (const name of Object.values(names)) expect(texts[0]).toContain(name);
+  expect(texts.join()).not.toContain('Characters that the fonts');
+  expect(new Set(fonts)).toEqual(
+    new Set(['DejaVuSansCondensed', 'DejaVuSansCondensed-Bold', 'DejaVuSerif', 'DejaVuSansMono']),
+  );
+  // Nothing is left to the fonts of a reader, and only what is used of ours is in the file.
+  expect(raw).not.toMatch(/Helvetica|Times|Courier/);
+  expect(pdf.length).toBeLessThan(100_000);
+});
+
+test('every letter and sign that is printed as it is has a glyph in its font', () => {
+  for (const name of FONT_NAMES) {
+    const { has } = font(name);
+    for (let codePoint = 0; codePoint < 0x30000; codePoint += 1) {
+      const character = String.fromCodePoint(codePoint);
+      if (printable(character, name) === character) expect(has(codePoint), character).toBe(true);
+    }
+    expect(printable('Zażółć gęślą jaźń, Ξεσκεπάζω, съешь ещё, Müller – “§ 5” €', name)).toBe(
+      'Zażółć gęślą jaźń, Ξεσκεπάζω, съешь ещё, Müller – “§ 5” €',
+    );
+  }
+});
+
+test.each([
+  ['letters of a script from right to left', 'אב', '\\u{5d0}\\u{5d1}'],
+  ['letters that join', 'عب', '\\u{639}\\u{628}'],
+  ['a sign of such a script', '\u060c', '\\u{60c}'],
+  ['letters that the fonts lack', '漢', '\\u{6f22}'],
+  ['a letter of a known script that they lack', 'ꬰ', '\\u{ab30}'],
+  ['a mark on a letter', 'z\u0301', 'z\\u{301}'],
+  ['a blank that is another blank', 'a\u00a0b', 'a\\u{a0}b'],
+  ['a hyphen that is not seen', 'a\u00adb', 'a\\u{ad}b'],
+  ['what turns the direction', '\u202etxt', '\\u{202e}txt'],
+  ['what steers a terminal', '\u001b', '\\u{1b}'],
+  ['a line end', '\n', '\\u{a}'],
+  ['half a character', '\ud800', '\\u{d800}'],
+  ['what looks like an escape', 'a\\u{142}', 'a\\u{5c}u{142}'],
+])('%s: written as its code point, never left out', async (_, text, written) => {
+  for (const name of FONT_NAMES) expect(printable(text, name)).toBe(written);
+});
+
+test('a note says what an escape is where there is one', async () => {
+  const { text } = pdfParts((await pdfOf(withWords({ class_title: 'Akta Łukasza 漢' }))).pdf);
+  expect(text).toContain('Akta Łukasza \\u{6f22}');
   expect(text).toContain('Characters that the fonts of this document lack');
+});
+
+test('a timestamp is said to be there, with what is to be checked of it', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'pdf-timestamp-'));
+  try {
+    const tsr = timestampAuthority(dir).stamp(samples.log.checkpoint).toString('base64');
+    const { text } = pdfParts((await pdfOf({ ...samples.record, tsr })).pdf);
+    expect(text).toMatch(/Timestamp the checkpoint was there on \d+ \w+ 20\d\d/);
+    expect(text).toContain('openssl ts -verify');
+  } finally {
+    rmSync(dir, { recursive: true });
+  }
 });
 
 test('no note about characters stands where none was needed', async () => {

@@ -5,7 +5,6 @@ import type {
   RecordCertificate,
   RunCertificate,
 } from '../../ledger/certificate/format.ts';
-import { RECORD_LIMITS, RUN_LIMITS } from '../../ledger/certificate/limits.ts';
 import { signCertificate, type Unsigned } from '../../ledger/certificate/sign.ts';
 import type { SigningKey } from '../../ledger/ed25519.ts';
 import { entrySha256 } from '../../ledger/entry.ts';
@@ -17,6 +16,7 @@ import { recordEntry } from '../../ledger/record-entries.ts';
 import { encodeKey, packReferences, reference, runKey } from '../../ledger/references.ts';
 import { tilePath } from '../../ledger/tiles.ts';
 import { formatTlogProof } from '../../ledger/tlog-proof.ts';
+import { recordWords, runWords } from './certificate-words.ts';
 import { type BuiltLog, buildLog, type PublishOptions, WITNESS } from './log-builder.ts';
 import {
   type Body,
@@ -59,6 +59,10 @@ export interface SampleOptions {
   readonly replacedInRun?: boolean;
   /** Approves the plan when its run is over. */
   readonly lateApproval?: boolean;
+  /** Puts a record before or behind the run that names its second header, which does not count it. */
+  readonly stray?: 'before' | 'behind';
+  /** Tells of this log key, and that the first one is revoked, and shows both. */
+  readonly logRotatedTo?: SigningKey;
   readonly people?: { readonly requestedBy?: string; readonly decidedBy?: string };
 }
 
@@ -79,9 +83,11 @@ const KEYS_OF_BATCHES = [
   Array.from({ length: 40 }, (_, i) => [String(4_300 + i)]),
   Array.from({ length: 5 }, (_, i) => [String(9_000 + i)]),
 ];
+/** Its record is in no batch; see `stray`. */
+export const STRAY_KEY = ['777777'];
+const STRAY_OF = 1;
 const EPOCH_KEY = Buffer.alloc(32, 0x5a);
 const NAMES_KEY = Buffer.from(digest('names 1'), 'hex');
-const SCHEDULE_SHA256 = digest('schedule 1');
 
 interface Told {
   readonly pieces: readonly Piece[];
@@ -117,7 +123,21 @@ function tell(teller: Teller, options: SampleOptions): Told {
     teller.batch(other.run, { records: 9 }),
     teller.closeRun(other.run),
   ];
-  return { pieces: [...before, ...during, ...after, ...last], run, headers };
+  const logKeys = rotatedLog(teller, options);
+  const stray = strayOf(run, headers[STRAY_OF]!);
+  const [first, end] = [options.stray === 'before', options.stray === 'behind'];
+  const story = [...(first ? [stray] : []), ...during, ...(end ? [stray] : [])];
+  return { pieces: [...before, ...story, ...after, ...last, ...logKeys], run, headers };
+}
+
+function rotatedLog(teller: Teller, { logRotatedTo }: SampleOptions): Piece[] {
+  if (logRotatedTo === undefined) return [];
+  return [teller.logKey(logRotatedTo, 'active'), teller.logKey(teller.log, 'revoked')];
+}
+
+function strayOf({ run }: ToldRun, header: Piece): Piece {
+  const { ref } = reference(runKey(EPOCH_KEY, run), encodeKey(STRAY_KEY));
+  return { kind: 'batch', entry: recordEntry(entrySha256(header.entry), ref) };
 }
 
 function batches(
@@ -170,7 +190,8 @@ export async function certificateSamples(options: SampleOptions = {}): Promise<C
     decided_by: opened(options.people?.decidedBy ?? 'bob'),
   };
   const recordOf = async (key: readonly string[]): Promise<UnsignedRecord> => {
-    const header = told.headers.find((_, i) => KEYS_OF_BATCHES[i]!.some(([id]) => id === key[0]))!;
+    const found = told.headers.find((_, i) => KEYS_OF_BATCHES[i]!.some(([id]) => id === key[0]));
+    const header = found ?? told.headers[STRAY_OF]!;
     const { salt, ref } = reference(runKey(EPOCH_KEY, told.run.run), encodeKey(key));
     const entry = recordEntry(entrySha256(header.entry), ref);
     const index = entries.findIndex((one) => one.equals(entry));
@@ -179,11 +200,11 @@ export async function certificateSamples(options: SampleOptions = {}): Promise<C
       record: { class: 'customer', pk: key },
       opening: { salt: salt.toString('hex') },
       ...(await proof(index)),
-      batch_header_entry: header.entry.toString('base64'),
+      batch_header: await proof(indexOf.get(header)!),
       approval,
       people,
       ...common,
-      words: { ...recordWords(), executed_at: executedAt(header) },
+      words: recordWords(),
     };
   };
   const run: UnsignedRun = {
@@ -215,8 +236,9 @@ export async function certificateSamples(options: SampleOptions = {}): Promise<C
 /** Those that signed, and with them one that was revoked when a test is about that. */
 function keyEntries(options: SampleOptions): (readonly [string, number])[] {
   const { revoked = false, replacedInRun = false, secondGenesis = false } = options;
+  const rotated = options.logRotatedTo === undefined ? [] : [5, 6];
   const before = [1, ...(revoked ? [2, 3] : [])];
-  const after = [4, ...(replacedInRun ? [5, 6] : [])];
+  const after = [4, ...(replacedInRun ? [5, 6] : []), ...rotated];
   return [
     ['genesis', 1],
     ...before.map((nth) => ['key', nth] as const),
@@ -264,56 +286,4 @@ function readTile(log: BuiltLog, [level, index, width]: readonly number[]): Prom
 
 function opened(name: string): OpenedName {
   return { name, salt: nameReference(NAMES_KEY, name).salt.toString('hex') };
-}
-
-function executedAt({ entry }: Piece): string {
-  const { executed_at } = JSON.parse(entry.toString('utf8', 66)) as { executed_at: string };
-  return executed_at;
-}
-
-const METHOD = {
-  media:
-    'Rows of "public"."customer" with their parts, in a PostgreSQL database; no storage medium was handled.',
-  sanitisation:
-    'Rows were deleted by SQL in committed transactions, a logical deletion; this is not Clear, Purge or Destroy of a medium in the sense of NIST SP 800-88.',
-  tool: 'Retain, signing with worker-5f3a9c01.',
-  verification:
-    'The database counted the rows in the transaction that destroyed them; the ledger entries were recomputed before they were signed. No medium was read.',
-  person: 'Carried out by the program; requested by ann, approved by bob.',
-  date: '2026-11-21',
-  location: 'Store housing, database housing. Where its machines stand is not recorded.',
-};
-
-const RULE = {
-  id: 'customer_6_years',
-  version: 1,
-  sha256: SCHEDULE_SHA256,
-  text: '6 years after contract closed',
-  authority: 'Limitation Act 1980, section 5',
-};
-
-const COMMON_WORDS = {
-  organisation: 'Harbour Homes',
-  issued_at: '2026-11-22T08:30:00.000000Z',
-  time_zone: 'Europe/London',
-  backups_expire_on: '2026-12-26',
-  method: METHOD,
-};
-
-function recordWords() {
-  return {
-    ...COMMON_WORDS,
-    class_title: 'Customer record',
-    rule: RULE,
-    does_not_prove: RECORD_LIMITS,
-  };
-}
-
-function runWords() {
-  return {
-    ...COMMON_WORDS,
-    classes: { customer: 'Customer record' },
-    rules: [RULE],
-    does_not_prove: RUN_LIMITS,
-  };
 }

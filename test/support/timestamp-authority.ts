@@ -2,8 +2,11 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { derInteger } from '../../ledger/der.ts';
+import { sha256 } from '../../ledger/hashing.ts';
+import { timestampQuery } from '../../ledger/timestamp.ts';
 
-export const OPENSSL = 'openssl';
+const OPENSSL = 'openssl';
 
 const CONFIG = `
 [req]
@@ -29,6 +32,10 @@ export interface TimestampAuthority {
   readonly rootFile: string;
   /** Answers a query; `digests` is what it accepts. */
   reply(query: Buffer, digests?: string): Buffer;
+  /** Its response about these bytes, as it answers any question about them. */
+  stamp(bytes: Buffer): Buffer;
+  /** Whether openssl takes the response for one of this authority about `data`. */
+  verifies(tsr: Buffer, data: string): boolean;
 }
 
 /** Makes its keys in `dir`, which is empty. */
@@ -49,14 +56,26 @@ export function timestampAuthority(dir: string): TimestampAuthority {
   openssl(...sign, '-in', 'root.csr', '-key', 'root', '-extensions', 'root', '-out', 'root.pem');
   const by = ['-CA', 'root.pem', '-CAkey', 'root', '-CAcreateserial'];
   openssl(...sign, '-in', 'tsa.csr', ...by, '-extensions', 'stamps', '-out', 'tsa.pem');
+  const reply = (query: Buffer, digests = 'sha256'): Buffer => {
+    configure(digests);
+    writeFileSync(join(dir, 'query'), query);
+    const key = ['-inkey', 'tsa', '-signer', 'tsa.pem'];
+    openssl('ts', '-reply', '-config', 'config', '-queryfile', 'query', ...key, '-out', 'reply');
+    return readFileSync(join(dir, 'reply'));
+  };
   return {
     rootFile: join(dir, 'root.pem'),
-    reply: (query, digests = 'sha256') => {
-      configure(digests);
-      writeFileSync(join(dir, 'query'), query);
-      const key = ['-inkey', 'tsa', '-signer', 'tsa.pem'];
-      openssl('ts', '-reply', '-config', 'config', '-queryfile', 'query', ...key, '-out', 'reply');
-      return readFileSync(join(dir, 'reply'));
+    reply,
+    stamp: (bytes) => reply(timestampQuery(sha256(bytes), derInteger(Buffer.of(7)))),
+    verifies: (tsr, data) => {
+      writeFileSync(join(dir, 'tsr'), tsr);
+      writeFileSync(join(dir, 'data'), data);
+      try {
+        openssl('ts', '-verify', '-in', 'tsr', '-data', 'data', '-CAfile', 'root.pem');
+        return true;
+      } catch {
+        return false;
+      }
     },
   };
 }

@@ -3,10 +3,10 @@ import { invariant } from '../../../domain/errors.ts';
 import { instant, instantMicros } from '../../../domain/instant.ts';
 import { CERTIFICATE_TYPE } from '../../../ledger/certificate/format.ts';
 import type { CertificateReport, RunReport } from '../../../ledger/certificate/report.ts';
+import { methodRows } from '../certificate-method.ts';
 import {
   ledgerRows,
   limits,
-  methodRows,
   provenRows,
   statedRows,
   stepCells,
@@ -20,7 +20,7 @@ const ATTACHMENT = 'certificate.json';
 
 const QR_SIDE = 92;
 const ESCAPE_NOTE =
-  'Characters that the fonts of this document lack are written \\u{...}, their Unicode code point in hexadecimal. The attached file has them as they are.';
+  'Characters that the fonts of this document lack or cannot set are written \\u{...}, their Unicode code point in hexadecimal. The attached file has them as they are.';
 
 /**
  * The PDF of a certificate that was found proven: tagged, in English, with the file itself attached byte for
@@ -51,8 +51,8 @@ export async function certificatePdf(report: CertificateReport, bytes: Buffer): 
   howToCheck(sheet, sha256);
   sheet.section('What this certificate does not prove');
   sheet.bullets(limits(report));
-  sheet.section('Method', 'Stated, after the sample certificate of NIST SP 800-88.');
-  sheet.rows(methodRows(words.method));
+  sheet.section('Method', 'In the words of the sample certificate of NIST SP 800-88.');
+  sheet.rows(methodRows(facts, certificate));
   sheet.section(
     'Place in the ledger',
     'A tree after RFC 6962, its head signed as a C2SP checkpoint.',

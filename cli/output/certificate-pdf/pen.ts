@@ -1,5 +1,5 @@
 /** Text and structure at a place on the page: the ground that blocks are made of. */
-import { FONTS, type FontName, printable } from './fonts.ts';
+import { type FontName, printable } from './fonts.ts';
 
 export interface Pen {
   readonly doc: PDFKit.PDFDocument;
@@ -36,7 +36,7 @@ const HAIRLINE = '#c8c8c8';
 const STYLES = {
   kicker: { font: 'bold', size: 10, colour: SOFT },
   title: { font: 'title', size: 28, colour: INK },
-  lead: { font: 'plain', size: 11.5, colour: INK },
+  lead: { font: 'plain', size: 11, colour: INK },
   heading: { font: 'bold', size: 11, colour: INK },
   body: { font: 'plain', size: 9, colour: INK },
   strong: { font: 'bold', size: 9, colour: INK },
@@ -89,19 +89,19 @@ export function hairline(pen: Pen, y: number): void {
 
 export function write(pen: Pen, style: StyleName, text: string, place: Place): void {
   const { doc } = pen;
-  const written = printable(text);
-  pen.escaped ||= written !== text;
   const { font, size, colour } = STYLES[style];
+  const written = printable(text, font);
+  pen.escaped ||= written !== text;
   const { x, y, ...options } = place;
-  doc.font(FONTS[font]).fontSize(size).fillColor(colour);
+  doc.font(font).fontSize(size).fillColor(colour);
   doc.text(written, x, y, { ...options, lineGap: LINE_GAP });
 }
 
 /** Points that the text will take. */
 export function heightOf({ doc }: Pen, style: StyleName, text: string, width: number): number {
   const { font, size } = STYLES[style];
-  doc.font(FONTS[font]).fontSize(size);
-  return doc.heightOfString(printable(text), { width, lineGap: LINE_GAP });
+  doc.font(font).fontSize(size);
+  return doc.heightOfString(printable(text, font), { width, lineGap: LINE_GAP });
 }
 
 /** Goes to the next page unless so many points are left on this one. */

@@ -13,6 +13,7 @@ import {
   section,
   tabular,
 } from './blocks.ts';
+import { FONT_NAMES, font } from './fonts.ts';
 import type { Pen } from './pen.ts';
 
 export interface SheetInfo {
@@ -68,6 +69,7 @@ export function openSheet(info: SheetInfo): Sheet {
       ...{ Creator: 'Retain', Producer: 'Retain', CreationDate: date, ModDate: date },
     },
   });
+  for (const name of FONT_NAMES) doc.registerFont(name, font(name).bytes);
   const root = doc.struct('Document');
   doc.addStructure(root);
   const pen: Pen = { doc, root, section: root, escaped: false };

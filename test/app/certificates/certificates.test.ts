@@ -7,20 +7,23 @@ import { recordCertificate } from '../../../app/certificates/record-certificate.
 import { runCertificate } from '../../../app/certificates/run-certificate.ts';
 import type { Retain } from '../../../app/context.ts';
 import { fileEpochKeys } from '../../../app/epoch-keys.ts';
-import { destroyEpochKey, startingPolicy } from '../../../app/ledger/key-admin.ts';
+import { destroyEpochKey } from '../../../app/ledger/epoch-admin.ts';
+import { startingPolicy } from '../../../app/ledger/key-admin.ts';
 import { requireHead } from '../../../app/ledger/sequence.ts';
 import { CERTIFICATE_TYPE } from '../../../ledger/certificate/format.ts';
 import { verifyCertificate } from '../../../ledger/certificate/verify.ts';
 import { parsePolicy } from '../../../ledger/policy-file.ts';
 import { proveConsistency } from '../../../ledger/proofs.ts';
 import { retain as command } from '../../support/command-line.ts';
+import { asPerson, LONG_AGO } from '../../support/epoch-site.ts';
 import { type LedgerSite, ledgerSite } from '../../support/ledger-site.ts';
+import { testKey } from '../../support/log-teller.ts';
 import { pdfParts } from '../../support/pdf-parts.ts';
 
 let site: LedgerSite;
 let retain: Retain;
 beforeEach(async () => {
-  site = await ledgerSite();
+  site = await ledgerSite({ epochClock: LONG_AGO });
   retain = site.governed.retain;
 });
 afterEach(() => site.end());
@@ -113,19 +116,27 @@ describe('the certificate of a record', () => {
     await expect(asked()).resolves.toMatchObject({ report: { findings: [] } });
   });
 
-  it('says that a destroyed epoch key is why nothing can be found', async () => {
+  it('is not signed by a key that the ledger does not know yet', async () => {
+    await site.destroySome(3);
+    await integrate();
+    const worker = () => Promise.resolve(testKey('worker', 99));
+    const rotated = { ...retain, ledgerKeys: { ...retain.ledgerKeys, worker } };
+    await expect(recordCertificate(rotated, 'parcel', ['2'])).rejects.toMatchObject({
+      code: 'CERTIFICATE_PENDING',
+    });
+  });
+
+  it('says that a destroyed epoch key is why nothing can be found; those handed out before still verify', async () => {
     await site.destroySome(3);
     await integrate();
     const [epoch] = await retain.epochKeys.all('parcel');
     const nextYear = Date.now() + 366 * 86_400_000;
-    await destroyEpochKey(retain, site.governed.keyDir, epoch!.id, nextYear);
-    await site.sequence();
-    // Another process: keys that were read are kept in memory.
-    const later = {
-      ...retain,
-      epochKeys: fileEpochKeys(site.governed.keyDir, () => new Date().toISOString()),
-    };
-    await expect(recordCertificate(later, 'parcel', ['2'])).rejects.toMatchObject({
+    const { bytes } = await recordCertificate(retain, 'parcel', ['2']);
+    await destroyEpochKey(asPerson(site), epoch!.id, nextYear);
+    await integrate();
+    // What was handed out before needs no key.
+    expect(verifyCertificate(bytes, await policy()).findings).toEqual([]);
+    await expect(recordCertificate(retain, 'parcel', ['2'])).rejects.toMatchObject({
       code: 'EPOCH_KEY_MISSING',
       message: expect.stringContaining(`${epoch!.id} was destroyed`),
     });

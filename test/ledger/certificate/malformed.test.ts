@@ -41,7 +41,7 @@ test('a name that stands twice is refused, whichever of the two a reader would t
 
 test('numbers that languages read differently are refused', () => {
   for (const number of ['9007199254740993', '1.0', '1e0', '-0', '01']) {
-    const bytes = edited((json) => json.replace('"version":1', `"version":${number}`));
+    const bytes = edited((json) => json.replace('"tsr":null', `"tsr":${number}`));
     expect(refusal(bytes)).toBe(MALFORMED);
   }
 });
@@ -99,7 +99,7 @@ test('entries and proofs of another kind than their place are refused', async ()
     { entry: approval.entry },
     { approval: keys[0]! },
     { keys: [approval] },
-    { batch_header_entry: approval.entry },
+    { batch_header: approval },
     { tlog_proof: tlog_proof.replace('@v1', '@v2') },
     { record: { class: 'customer', pk: [] } },
   ];

@@ -8,7 +8,12 @@ import {
   SPARE_KEY,
   type UnsignedRun,
 } from '../../support/certificate-samples.ts';
+import { EARLY } from '../../support/lies.ts';
 import type { Body, Change } from '../../support/log-teller.ts';
+import { verifyBuilt } from '../../support/verified.ts';
+
+const LATE = '2027-11-21T10:00:00.000000Z';
+const LEASES = 'lease/2026Q4';
 
 let samples: CertificateSamples;
 
@@ -76,14 +81,17 @@ test('the name of who began the run opens its reference', () => {
   expect(codes({ ...samples.run, people: { ...people, opened_by } })).toEqual(['E_NAME']);
 });
 
-test('every class and rule that destroyed is explained, by the schedule version that did', () => {
+test('the classes and rules that destroyed are explained, and no others', () => {
   const { words } = samples.run;
-  const [rule] = words.rules;
+  const { classes, rules } = words;
+  const rule = rules['customer_6_years']!;
   for (const changed of [
     { ...words, classes: {} },
-    { ...words, rules: [] },
-    { ...words, rules: [{ ...rule!, version: 2 }] },
-    { ...words, rules: [{ ...rule!, sha256: '00'.repeat(32) }] },
+    { ...words, rules: {} },
+    { ...words, classes: { tenancy: 'Tenancies' } },
+    { ...words, rules: { tenancy_6_years: rule } },
+    { ...words, classes: { ...classes, tenancy: 'Tenancies' } },
+    { ...words, rules: { ...rules, tenancy_6_years: rule } },
   ]) {
     expect(codes({ ...samples.run, words: changed })).toEqual(['E_WORDS']);
   }
@@ -125,6 +133,17 @@ const LIES: readonly (readonly [string, Change, string])[] = [
   ['a batch under another version', ruled({ version: 9 }), 'E_SCOPE'],
   ['a batch under another schedule file', ruled({ sha256: 'ab'.repeat(32) }), 'E_SCOPE'],
   ['a batch of another run', foreignRun(), 'E_BATCH'],
+  ['more records than the plan allows', planned({ destroys: 344 }), 'E_SCOPE'],
+  ['two steps of one number', doubledStep(), 'E_PLAN'],
+  ['a run after its plan had expired', nth('plan', { expires_at: EARLY }), 'E_RUN'],
+  ['a batch after its plan had expired', nth('batch', { executed_at: LATE }), 'E_TIME'],
+  ['a batch before its run', nth('batch', { executed_at: EARLY }), 'E_TIME'],
+  ['a batch before what its plan judges by', nth('plan', { as_of: LATE }), 'E_TIME'],
+  ['an end before a batch', nth('run.close', { at: EARLY }), 'E_TIME'],
+  ['a batch with the epoch of another class', nth('batch', { key_epoch: LEASES }), 'E_EPOCH'],
+  ['older holds than the batch before', olderHolds(), 'E_HOLDCHECK'],
+  ['batches of one id', (kind, body) => (kind === 'batch' ? oneId(body) : body), 'E_RUNCHAIN'],
+  ['one lane twice, and another not', doubledLane(), 'E_RUNCHAIN'],
   [
     'a batch after another one than there is',
     nth('batch', { prev: 'ab'.repeat(32) }, 3),
@@ -137,7 +156,7 @@ const LIES: readonly (readonly [string, Change, string])[] = [
     'E_TOTALS',
   ],
   ['a batch of another store', nth('batch', { store: 'attic' }), 'E_BATCH'],
-  ['a batch of another plan', foreignPlan(), 'E_BATCH'],
+  ['a batch of another plan', foreignPlan(), 'E_SCOPE'],
   ['a batch of a revoked key', nth('batch', { worker: GONE_KEY.name }), 'E_KEY'],
   ['a batch in the name of another key', nth('batch', { worker: SPARE_KEY.name }), 'E_WORKERSIG'],
   [
@@ -155,6 +174,38 @@ const LIES: readonly (readonly [string, Change, string])[] = [
   ],
   ['an end that another store told', nth('run.close', { source: 'store:attic' }), 'E_RUN'],
 ];
+
+function planned(changes: Body): Change {
+  return (kind, body, at) =>
+    kind === 'plan' && at === 1
+      ? { ...body, steps: (body['steps'] as Body[]).map((step) => ({ ...step, ...changes })) }
+      : body;
+}
+
+function doubledStep(): Change {
+  return (kind, body, at) => {
+    if (kind !== 'plan' || at !== 1) return body;
+    const steps = body['steps'] as Body[];
+    return { ...body, steps: [...steps, ...steps] };
+  };
+}
+
+function olderHolds(): Change {
+  return (kind, body, at) =>
+    kind === 'batch' && at === 1 ? { ...body, holds: { checked: true, version: '7' } } : body;
+}
+
+function oneId(body: Body): Body {
+  return { ...body, batch: '00000000-0000-4000-8000-000000000001' };
+}
+
+function doubledLane(): Change {
+  return (kind, body, at) => {
+    if (kind !== 'run.close' || at !== 1) return body;
+    const [first] = body['lanes'] as Body[];
+    return { ...body, lanes: [first!, first!] };
+  };
+}
 
 function foreignPlan(): Change {
   return (kind, body) =>
@@ -191,4 +242,5 @@ function skippedNumbers(): Change {
 test.each(LIES)('%s is found', async (_, change, code) => {
   const lying = await certificateSamples({ change, revoked: true });
   expect(codes(lying.run, lying)).toContain(code);
+  expect((await verifyBuilt(lying.log)).verdict).toBe('failed');
 });

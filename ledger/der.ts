@@ -2,7 +2,7 @@
  * As much of DER (ITU-T X.690) as a timestamp needs. Lengths are what the other side says: nothing is
  * believed that the bytes at hand do not bear out.
  */
-import { RetentionError } from '../../domain/errors.ts';
+import { RetentionError } from '../domain/errors.ts';
 
 export const TAG = {
   boolean: 0x01,
@@ -48,10 +48,10 @@ export function readDer(bytes: Buffer): DerElement[] {
   const elements: DerElement[] = [];
   for (let at = 0; at < bytes.length; ) {
     const tag = bytes[at] ?? 0;
-    if ((tag & HIGH_TAG) === HIGH_TAG) throw notDer('has a tag of several bytes');
+    if ((tag & HIGH_TAG) === HIGH_TAG) throw timestampInvalid('it has a tag of several bytes');
     const { length, start } = readLength(bytes, at + 1);
     const end = start + length;
-    if (end > bytes.length) throw notDer('ends within an element');
+    if (end > bytes.length) throw timestampInvalid('it ends within an element');
     elements.push({ tag, content: bytes.subarray(start, end) });
     at = end;
   }
@@ -60,16 +60,16 @@ export function readDer(bytes: Buffer): DerElement[] {
 
 function readLength(bytes: Buffer, at: number): { length: number; start: number } {
   const first = bytes[at];
-  if (first === undefined) throw notDer('ends within an element');
+  if (first === undefined) throw timestampInvalid('it ends within an element');
   if (first < LONG_LENGTH) return { length: first, start: at + 1 };
   const count = first - LONG_LENGTH;
   const start = at + 1 + count;
   if (count === 0 || count > LENGTH_BYTES_MAX || start > bytes.length) {
-    throw notDer('has a length that cannot be');
+    throw timestampInvalid('it has a length that cannot be');
   }
   const length = bytes.readUIntBE(at + 1, count);
   if (!derLength(length).equals(bytes.subarray(at, start))) {
-    throw notDer('has a length that is not written in the fewest bytes');
+    throw timestampInvalid('it has a length that is not written in the fewest bytes');
   }
   return { length, start };
 }
@@ -82,6 +82,11 @@ function derLength(length: number): Buffer {
   return Buffer.concat([Buffer.of(LONG_LENGTH + significant.length), significant]);
 }
 
-function notDer(what: string): RetentionError {
-  return new RetentionError('TIMESTAMP_INVALID', `The answer of the timestamp authority ${what}.`);
+/** `why` is one clause about the timestamp, and stands in the facts too. */
+export function timestampInvalid(why: string): RetentionError {
+  return new RetentionError(
+    'TIMESTAMP_INVALID',
+    `The answer of the timestamp authority is of no use: ${why}. Check its address, or choose another authority.`,
+    { why },
+  );
 }
