@@ -1,7 +1,15 @@
 /** What the benchmark measures, and at which size. */
 import { parseArgs } from 'node:util';
 
-export const PARTS = ['ledger', 'speed', 'per-record', 'memory', 'holds', 'planning'] as const;
+export const PARTS = [
+  'ledger',
+  'lookup',
+  'speed',
+  'per-record',
+  'memory',
+  'holds',
+  'planning',
+] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchArguments {
@@ -11,6 +19,8 @@ export interface BenchArguments {
   readonly of: number;
   /** Timed runs of each variant; medians are told. */
   readonly runs: number;
+  /** Records in the log when one of them is looked up. */
+  readonly logged: number;
   readonly parts: readonly Part[];
   readonly json: boolean;
 }
@@ -19,6 +29,7 @@ export const USAGE = `npm run bench [-- OPTIONS]
   --records N   records due, destroyed in every timed run (200000)
   --of N        records in the table (1000000)
   --runs N      timed runs of each variant (5)
+  --logged N    records in the log when one is looked up, up to 10000000 (1000000)
   --only NAME   one part: ${PARTS.join(', ')}
   --json        figures as JSON on the last line`;
 
@@ -30,6 +41,7 @@ export function readArguments(args: readonly string[]): BenchArguments {
       records: { type: 'string', default: '200000' },
       of: { type: 'string', default: '1000000' },
       runs: { type: 'string', default: '5' },
+      logged: { type: 'string', default: '1000000' },
       only: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
@@ -45,6 +57,7 @@ export function readArguments(args: readonly string[]): BenchArguments {
     records,
     of,
     runs: positive('--runs', values.runs),
+    logged: positive('--logged', values.logged),
     parts: only === undefined ? PARTS : [only],
     json: values.json,
   };

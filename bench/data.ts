@@ -44,6 +44,16 @@ export async function refill(sql: Sql, records: number): Promise<void> {
   await sql.unsafe('checkpoint');
 }
 
+/** Puts narrow rows with these ids, all of them due, beside what is there. */
+export async function addDue(sql: Sql, first: number, last: number): Promise<void> {
+  await sql.unsafe(`
+    insert into public.record (id, subject_id, opened_at, closed_at, title, body)
+    select i, i * 7919 % 1000003, timestamptz '2008-01-01',
+           timestamptz '2012-01-01' + (i % 50021) * interval '1 second', 'Record', ''
+      from generate_series(${first}::bigint, ${last}::bigint) as i`);
+  await sql.unsafe('vacuum (analyze) public.record');
+}
+
 /** Rows `first` to `last`; the first `records` of the table are due, of the others four in ten are open. */
 async function insertRows(
   sql: Sql,

@@ -34,6 +34,30 @@ export function target(
   return { text: `${sign} ${limit}`, met: sign === '>=' ? value >= limit : value <= limit };
 }
 
+const SINGLE_ASKS = 30;
+
+/** Single questions, one after the other; the median counts. */
+export async function timesOf(
+  what: string,
+  limitMs: number | undefined,
+  ask: (nth: number) => Promise<unknown>,
+): Promise<Figure> {
+  const times: number[] = [];
+  for (let nth = 1; nth <= SINGLE_ASKS; nth += 1) {
+    const startedAt = performance.now();
+    await ask(nth * 37);
+    times.push(performance.now() - startedAt);
+  }
+  const value = median(times);
+  return {
+    what,
+    value,
+    unit: 'ms',
+    range: [Math.min(...times), Math.max(...times)],
+    ...(limitMs !== undefined && { target: target(value, '<=', limitMs) }),
+  };
+}
+
 export function table(figures: readonly Figure[]): string {
   const rows = figures.map((figure) => [
     figure.what,

@@ -135,9 +135,8 @@ async function carryOut(
 /** Slice after slice, as the workflow of a step would ask for them. */
 async function workLane(retain: Retain, pool: StorePool, lane: LaneId): Promise<void> {
   const guard = postgresGuard(await pool.connection(STORE, 'retain_worker'));
-  const signingKey = await retain.ledgerKeys.worker();
   const deps = {
-    ...{ guard, epochKeys: retain.epochKeys, signingKey },
+    ...{ guard, epochKeys: retain.epochKeys, ledgerKeys: retain.ledgerKeys },
     ...{ worker: 'bench', now: Date.now },
   };
   let result: SliceResult;

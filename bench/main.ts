@@ -7,6 +7,7 @@ import { type Figure, table } from './figures.ts';
 import { governed } from './governed.ts';
 import { measureHolds } from './hold-latency.ts';
 import { measureLedger } from './ledger.ts';
+import { measureLookup } from './lookup.ts';
 import { measureMemory } from './memory.ts';
 import { measurePerRecord } from './per-record.ts';
 import { measurePlanning } from './planning.ts';
@@ -53,6 +54,7 @@ async function measure(
       const { records, runs } = args;
       const parts: Record<Part, () => Promise<Figure[]>> = {
         ledger: () => measureLedger(server, guarded, { ...args, onProgress }),
+        lookup: () => measureLookup(server, guarded, { ...args, onProgress }),
         speed: async () =>
           measureSpeed(server, guarded, (await whole()).way, { ...args, onProgress }),
         'per-record': async () => measurePerRecord(server, await whole()),

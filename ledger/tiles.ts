@@ -6,12 +6,12 @@
  * bundle holds the entries of the level 0 tile of its index. Sizes are integers below 2^53.
  */
 import { invariant, RetentionError } from '../domain/errors.ts';
+import { ENTRY_BYTES_MAX } from './entry.ts';
 
 /** Hashes of a full tile, entries of a full bundle. */
 export const TILE_WIDTH = 256;
 
 const MAX_LEVEL = 63;
-const MAX_ENTRY_BYTES = 0xffff;
 const LENGTH_BYTES = 2;
 /** Six elements of three digits hold every integer below 2^53. */
 const PATH = /^tile\/(entries|\d{1,2})\/((?:x\d{3}\/){0,5}\d{3})(?:\.p\/(\d{1,3}))?$/;
@@ -102,14 +102,16 @@ export function encodeBundle(entries: readonly Buffer[]): Buffer {
   invariant(entries.length > 0 && entries.length <= TILE_WIDTH, 'A bundle has 1 to 256 entries.', {
     entries: entries.length,
   });
-  return Buffer.concat(
-    entries.flatMap((entry) => {
-      invariant(entry.length <= MAX_ENTRY_BYTES, 'An entry has at most 65,535 bytes.');
-      const length = Buffer.alloc(LENGTH_BYTES);
-      length.writeUInt16BE(entry.length);
-      return [length, entry];
-    }),
+  const bytes = Buffer.allocUnsafe(
+    entries.reduce((sum, { length }) => sum + LENGTH_BYTES + length, 0),
   );
+  let at = 0;
+  for (const entry of entries) {
+    invariant(entry.length <= ENTRY_BYTES_MAX, 'An entry has at most 65,535 bytes.');
+    at = bytes.writeUInt16BE(entry.length, at);
+    at += entry.copy(bytes, at);
+  }
+  return bytes;
 }
 
 /**

@@ -23,13 +23,18 @@ export interface Bucket {
   get(key: string): Promise<Buffer | undefined>;
 }
 
+interface Answer {
+  readonly status: number;
+  readonly body: Buffer;
+}
+
 const TIMEOUT_MS = 30_000;
 const NO_BODY = Buffer.alloc(0);
 const ERROR_CODE = /<Code>([A-Za-z0-9]{1,64})<\/Code>/;
 
 /**
  * A bucket. Every request throws `LEDGER_SINK_UNAVAILABLE`, with the status and the code of S3, for an answer
- * that is not one of success, and when none comes within 30 seconds. Where the server does not know
+ * that is not one of success, and when none has come to its end within 30 seconds. Where the server does not know
  * `If-None-Match` (Amazon S3 and MinIO do), `onlyIfNew` writes a further version.
  */
 export function s3Bucket(
@@ -42,11 +47,11 @@ export function s3Bucket(
     key: string,
     body: Buffer,
     headers: Readonly<Record<string, string>>,
-  ): Promise<Response> {
+  ): Promise<Answer> {
     const url = new URL(`${endpoint.replace(/\/+$/, '')}/${encodeKey(`${bucket}/${key}`)}`);
     const request = { method, url, headers, body };
     try {
-      return await fetch(url, {
+      const response = await fetch(url, {
         method,
         headers: signedHeaders(request, credentials, now()),
         ...(method === 'PUT' && { body: new Uint8Array(body) }),
@@ -54,6 +59,7 @@ export function s3Bucket(
         redirect: 'error',
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
+      return { status: response.status, body: Buffer.from(await response.arrayBuffer()) };
     } catch (cause) {
       throw unavailable(bucket, 'it does not answer', cause);
     }
@@ -61,22 +67,22 @@ export function s3Bucket(
 
   return {
     put: async (key, body, { onlyIfNew, retainUntil }) => {
-      const response = await send('PUT', key, body, {
+      const answer = await send('PUT', key, body, {
         ...(onlyIfNew && { 'if-none-match': '*' }),
         ...(retainUntil !== undefined && lockHeaders(retainUntil)),
         // Retention asks for a checksum in the request.
         'x-amz-sdk-checksum-algorithm': 'SHA256',
         'x-amz-checksum-sha256': createHash('sha256').update(body).digest('base64'),
       });
-      if (response.status === 412 && onlyIfNew) return 'exists';
-      if (!response.ok) throw await refusal(bucket, response);
+      if (answer.status === 412 && onlyIfNew) return 'exists';
+      if (answer.status < 200 || answer.status > 299) throw refusal(bucket, answer);
       return 'written';
     },
     get: async (key) => {
-      const response = await send('GET', key, NO_BODY, {});
-      if (response.status === 404) return undefined;
-      if (response.status !== 200) throw await refusal(bucket, response);
-      return Buffer.from(await response.arrayBuffer());
+      const answer = await send('GET', key, NO_BODY, {});
+      if (answer.status === 404) return undefined;
+      if (answer.status !== 200) throw refusal(bucket, answer);
+      return answer.body;
     },
   };
 }
@@ -88,9 +94,9 @@ function lockHeaders(retainUntil: Date): Record<string, string> {
   };
 }
 
-async function refusal(bucket: string, response: Response): Promise<RetentionError> {
-  const code = ERROR_CODE.exec(await response.text().catch(() => ''))?.[1] ?? 'no code';
-  return unavailable(bucket, `it answered ${response.status}, ${code}`);
+function refusal(bucket: string, { status, body }: Answer): RetentionError {
+  const code = ERROR_CODE.exec(body.toString('utf8'))?.[1] ?? 'no code';
+  return unavailable(bucket, `it answered ${status}, ${code}`);
 }
 
 function unavailable(bucket: string, what: string, cause?: unknown): RetentionError {

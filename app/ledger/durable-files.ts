@@ -1,6 +1,6 @@
 /** Files that are complete and on the disk before they have their name. */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, open, rename, rm } from 'node:fs/promises';
+import { link, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** What a file may be read by: its owner, or everybody. */
@@ -13,20 +13,27 @@ export type FileMode = (typeof MODE)[keyof typeof MODE];
  * `syncFolder`.
  */
 export async function createOnce(path: string, bytes: Buffer, mode: FileMode): Promise<boolean> {
-  return withDraft(path, bytes, mode, async (draft) => {
-    try {
-      await link(draft, path);
-      return true;
-    } catch (error) {
-      if (isErrno(error, 'EEXIST')) return false;
-      throw error;
-    }
-  });
+  const draft = await writeDraft(path, bytes, mode);
+  try {
+    await link(draft, path);
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw error;
+  } finally {
+    await removeDraft(draft);
+  }
 }
 
 /** Puts a file in the place of another, or of none: readers see the old bytes or the new ones. */
 export async function replaceFile(path: string, bytes: Buffer, mode: FileMode): Promise<void> {
-  await withDraft(path, bytes, mode, (draft) => rename(draft, path));
+  const draft = await writeDraft(path, bytes, mode);
+  try {
+    await rename(draft, path);
+  } catch (error) {
+    await removeDraft(draft);
+    throw error;
+  }
 }
 
 /** Creates a folder and those above it that are missing; answers the topmost it made, if any. */
@@ -48,23 +55,26 @@ export function isErrno(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
 }
 
-async function withDraft<T>(
-  path: string,
-  bytes: Buffer,
-  mode: FileMode,
-  name: (draft: string) => Promise<T>,
-): Promise<T> {
+/** Beside the file that it will be; on the disk, but for its name. */
+async function writeDraft(path: string, bytes: Buffer, mode: FileMode): Promise<string> {
   const draft = join(dirname(path), `.${basename(path)}.${randomBytes(8).toString('hex')}`);
+  const handle = await open(draft, 'wx', mode);
   try {
-    const handle = await open(draft, 'wx', mode);
-    try {
-      await handle.writeFile(bytes);
-      await handle.sync();
-    } finally {
-      await handle.close();
-    }
-    return await name(draft);
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } catch (error) {
+    await removeDraft(draft);
+    throw error;
   } finally {
-    await rm(draft, { force: true });
+    await handle.close();
+  }
+  return draft;
+}
+
+async function removeDraft(draft: string): Promise<void> {
+  try {
+    await unlink(draft);
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT')) throw error;
   }
 }

@@ -18,8 +18,8 @@ export async function exportTo(shell: Shell, options: ExportOptions): Promise<nu
   const dir = resolve(options.to);
   const filter = {
     recordClass: options.class,
-    from: instantOf('--from', options.from),
-    until: instantOf('--until', options.until),
+    from: instantOf('--from', options.from, 0),
+    until: instantOf('--to-date', options.toDate, 1),
   };
   const [status, exported] = await withRetain(shell, async (retain) => {
     const settled = await settledLedger(retain, SETTLE_MS);
@@ -76,16 +76,22 @@ function jsonLine(line: ExtractLine | undefined): string {
   return line === undefined ? '' : `${JSON.stringify(line)}\n`;
 }
 
-/** A day means its first instant in UTC: the log's own times are UTC. With microseconds, as in the log. */
-function instantOf(flag: string, text: string | undefined): string | undefined {
+const DAY_MS = 86_400_000;
+
+/**
+ * A day means its first instant in UTC, as the log's own times are UTC, or that of so many days later. With
+ * microseconds, as in the log.
+ */
+function instantOf(flag: string, text: string | undefined, daysLater: number): string | undefined {
   if (text === undefined) return undefined;
-  const day = /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text;
-  const millis = Date.parse(day);
-  if (Number.isNaN(millis) || !/^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/.test(day)) {
+  const isDay = /^\d{4}-\d{2}-\d{2}$/.test(text);
+  const millis = Date.parse(isDay ? `${text}T00:00:00Z` : text);
+  if (Number.isNaN(millis) || !(isDay || /^\d{4}-\d{2}-\d{2}T[\d:.]+Z$/.test(text))) {
     throw new RetentionError(
       'USAGE',
       `${flag} is a day (UTC) or an RFC 3339 instant that ends in Z.`,
     );
   }
-  return new Date(millis).toISOString().replace(/Z$/, '000Z');
+  const at = millis + (isDay ? daysLater * DAY_MS : 0);
+  return new Date(at).toISOString().replace(/Z$/, '000Z');
 }

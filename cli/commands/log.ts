@@ -21,8 +21,11 @@ export function logCommands(program: Command, run: Run): void {
       ]),
     )
     .option('--class <class>', 'only this record class, in the extract')
-    .option('--from <time>', 'executed at or after this day or instant (UTC), in the extract')
-    .option('--until <time>', 'executed before this day or instant (UTC), in the extract')
+    .option('--from <time>', 'executed from this day or RFC 3339 instant on (UTC), in the extract')
+    .option(
+      '--to-date <time>',
+      'executed through this day, or before this RFC 3339 instant (UTC), in the extract',
+    )
     .action((options: ExportOptions) =>
       run(options, async (shell) =>
         (await import('../actions/log-export.ts')).exportTo(shell, options),
@@ -79,6 +82,7 @@ function verifyCommand(log: Command, run: Run): void {
     .option('--dir <folder>', 'the folder with the log')
     .option('--url <address>', 'the http or https address that its files are below')
     .requiredOption('--policy <file>', 'whom to trust: keys of the log and of its witnesses')
+    .option('--origin <name>', 'which log it must be, when the policy trusts several')
     .option('--since <file>', 'an older checkpoint that the log must continue')
     .option('--max-age <time>', 'no older than this: 45s, 30m, 2h or 7d')
     .option('--sample <n>', 'prove only so many entries, chosen by chance; verifies nothing else')

@@ -108,15 +108,26 @@ test('the tables of Temporal are made by the tool of the same version', () => {
   expect(new Set(versions).size).toBe(1);
 });
 
-// It makes a key for each record class and quarter: without that, disposal stops at the quarter's end.
-test('the worker may write into the folder of its keys, and nobody else is given it', () => {
-  const keyDir = compose.services['retain-worker']?.environment?.['RETAIN_KEY_DIR'];
-  const mounted = services.flatMap(([name, service]) =>
-    mountsOf(service)
-      .filter(({ target }) => target === keyDir)
-      .map(({ writable }) => ({ name, writable })),
-  );
-  expect(mounted).toEqual([{ name: 'retain-worker', writable: true }]);
+// It makes a key for each record class and quarter: without that, disposal stops at the quarter's end. Without
+// a published copy there is no way back into the ledger after a restore, and nothing for an auditor to read.
+test.each(['RETAIN_KEY_DIR', 'RETAIN_LEDGER_DIR'])(
+  'the worker may write into the folder of this machine behind %s, and nobody else is given it',
+  (setting) => {
+    const folder = compose.services['retain-worker']?.environment?.[setting];
+    expect(folder).toMatch(/^\//);
+    const mounted = services.flatMap(([name, service]) =>
+      mountsOf(service)
+        .filter(({ target }) => target === folder)
+        .map(({ source, writable }) => ({ name, writable, chosen: source.startsWith('${') })),
+    );
+    expect(mounted).toEqual([{ name: 'retain-worker', writable: true, chosen: true }]);
+  },
+);
+
+test('the ledger is published in another folder than that of the keys', () => {
+  const { RETAIN_KEY_DIR: keys = '', RETAIN_LEDGER_DIR: ledger = '' } =
+    compose.services['retain-worker']?.environment ?? {};
+  expect(`${ledger}/`.startsWith(`${keys}/`) || `${keys}/`.startsWith(`${ledger}/`)).toBe(false);
 });
 
 test('the namespace job registers the same search attributes as the development server', () => {

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readEnv } from '../../config/env.ts';
 import { SEARCH_ATTRIBUTES } from '../../embedded/temporal.ts';
 import { purgeRunWorkflowId } from '../../workflows/messages.ts';
+import { shownIn } from '../support/delivered-log.ts';
 import { runFolder } from '../support/run-folder.ts';
 import { waitFor } from '../support/wait.ts';
 import { mountsOf, readCompose } from './compose-file.ts';
@@ -32,6 +33,7 @@ const DAYS_KEPT = 30;
 const secret = (): string => randomBytes(12).toString('hex');
 const folder = runFolder('topology');
 const keys = join(folder, 'keys');
+const ledger = join(folder, 'ledger');
 const login = new URL(`postgres://retain_service:${secret()}@retain-db:5432/records`);
 
 let topology: Topology;
@@ -41,11 +43,12 @@ let temporal: Client;
 
 beforeAll(async () => {
   mkdirSync(keys, { mode: 0o700 });
+  mkdirSync(ledger);
   const stores = join(folder, 'stores.env');
   writeFileSync(stores, `${STORE_VARIABLE}='${login.href}'\n`);
   const compose = readCompose({
     ...{ RETAIN_DB_PASSWORD: secret(), TEMPORAL_DB_PASSWORD: secret() },
-    ...{ RETAIN_KEYS: keys, RETAIN_STORES: stores },
+    ...{ RETAIN_KEYS: keys, RETAIN_LEDGER: ledger, RETAIN_STORES: stores },
   });
   const programs = await findTemporalPrograms(readEnv(), () => undefined);
   topology = await bringUp(openSite(compose, folder, programs));
@@ -135,6 +138,10 @@ test('the folder in which the worker made its keys is mounted to be written', ()
     ({ source }) => source === keys,
   );
   expect(mount?.writable).toBe(true);
+});
+
+test('the ledger of that run is published where the file says', async () => {
+  await waitFor(() => shownIn(ledger) > DUE_RECORDS, { what: 'the run to be published' });
 });
 
 test('everything that was started is stopped', async () => {

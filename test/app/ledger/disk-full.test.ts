@@ -41,8 +41,9 @@ it('a disk full at any write leaves the old head valid, and the new one is compl
   // More than one bundle, and a tile of level 1.
   await site.destroySome(520);
   let failures = 0;
+  let nowMs = Date.now();
   for (;;) {
-    const rounds = site.rounds({ sinks: [fullFrom(folder, failures + 1)] });
+    const rounds = site.rounds({ sinks: [fullFrom(folder, failures + 1)], now: () => nowMs });
     await ledgerRound(rounds);
     const { size } = await requireHead(site.deps.ledger);
     expect(await site.verify()).toMatchObject({ verdict: 'verified', findings: [] });
@@ -50,6 +51,7 @@ it('a disk full at any write leaves the old head valid, and the new one is compl
       expect(rounds.delivery.due(size)).toBe(false);
       break;
     }
+    nowMs += 1_000;
     expect(rounds.delivery.due(size)).toBe(true);
     expect(await site.published()).toEqual(shown);
     failures += 1;

@@ -1,7 +1,14 @@
 /** Publication into a bucket, against a small server that checks signatures in its own way. */
 import { createHash, createHmac } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { buffer } from 'node:stream/consumers';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { bucketSink } from '../../../app/ledger/bucket-sink.ts';
 import { publish } from '../../../app/ledger/publish.ts';
@@ -26,20 +33,14 @@ let endpoint: string;
 /** Every version of every object, by its path. */
 let objects: Map<string, Stored[]>;
 let fail: ((request: IncomingMessage) => number | undefined) | undefined;
+/** Hears of every request, and may keep its answer back for a while. */
+let before: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 beforeEach(async () => {
   objects = new Map();
   fail = undefined;
-  server = createServer((request, response) => {
-    void buffer(request).then((body) => {
-      const status = fail?.(request) ?? handle(request, body);
-      const found = objects.get(request.url ?? '')?.at(-1)?.body;
-      const error = `<?xml version="1.0"?><Error><Code>SomeCode</Code></Error>`;
-      response
-        .writeHead(status)
-        .end(status === 200 ? (request.method === 'GET' ? found : '') : error);
-    });
-  });
+  before = async () => undefined;
+  server = createServer((...exchange) => void answer(...exchange));
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   const address = server.address();
   endpoint = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`;
@@ -48,6 +49,16 @@ afterEach(() => {
   server.closeAllConnections();
   server.close();
 });
+
+const answer = async (...[request, response]: Parameters<RequestListener>): Promise<void> => {
+  const body = await buffer(request);
+  await before(request, response);
+  if (response.destroyed) return;
+  const status = fail?.(request) ?? handle(request, body);
+  const found = objects.get(request.url ?? '')?.at(-1)?.body;
+  const error = `<?xml version="1.0"?><Error><Code>SomeCode</Code></Error>`;
+  response.writeHead(status).end(status === 200 ? (request.method === 'GET' ? found : '') : error);
+};
 
 function handle(request: IncomingMessage, body: Buffer): number {
   if (!isSigned(request, body)) return 403;
@@ -168,6 +179,24 @@ describe('a bucket', () => {
     }
   });
 
+  test('is sent several files at a time, and the checkpoint when they are all there', async () => {
+    let [underWay, most] = [0, 0];
+    const atCheckpoint: number[] = [];
+    before = async ({ method, url }) => {
+      if (method !== 'PUT') return;
+      if (url === at('checkpoint')) atCheckpoint.push(underWay);
+      underWay += 1;
+      most = Math.max(most, underWay);
+      for (let turns = 0; turns < 20; turns += 1) await nextTurn();
+      underWay -= 1;
+    };
+    const larger = memoryLog(5_000);
+    await publish(sink(), larger.reader, larger.note(5_000));
+    expect(most).toBeGreaterThan(1);
+    expect(most).toBeLessThanOrEqual(8);
+    expect(atCheckpoint).toEqual([0]);
+  });
+
   test('interrupted, keeps its checkpoint and is brought further by the next attempt', async () => {
     await publish(sink(), log.reader, log.note(300));
     let left = 3;
@@ -204,6 +233,19 @@ describe('a bucket', () => {
       });
     }
     expect(objects.get(at('checkpoint'))).toHaveLength(1);
+  });
+
+  test('whose answer breaks off is unavailable, not broken', async () => {
+    await publish(sink(), log.reader, log.note(300));
+    before = async ({ method }, response) => {
+      if (method !== 'GET') return;
+      response.writeHead(200, { 'content-length': '1000' }).write('x');
+      await nextTurn();
+      response.destroy();
+    };
+    await expect(publish(sink(), log.reader, log.note(600))).rejects.toMatchObject({
+      code: 'LEDGER_SINK_UNAVAILABLE',
+    });
   });
 
   test('that does not answer is unavailable, and secrets are in no error', async () => {

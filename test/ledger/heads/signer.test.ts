@@ -20,6 +20,8 @@ import { headMemory } from '../../../app/ledger/head-memory.ts';
 import { fileSigner } from '../../../app/ledger/signer.ts';
 import { parseCheckpoint } from '../../../ledger/checkpoint.ts';
 import { parseNote, verifyNote } from '../../../ledger/note.ts';
+import { NOTE_SIGNATURE, noteVerifier } from '../../../ledger/note-key.ts';
+import { testKey } from '../../support/log-teller.ts';
 import { LOG_KEY, LOG_VERIFIER, memoryLog, ORIGIN } from '../../support/memory-log.ts';
 
 const FORKED = { code: 'LEDGER_FORKED' };
@@ -34,7 +36,10 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-const signer = () => fileSigner(dir, { log: () => Promise.resolve(LOG_KEY) });
+const signer = () => fileSigner(dir, { log: () => Promise.resolve([LOG_KEY]) });
+const NEXT_KEY = testKey('log', 2);
+const NEXT_VERIFIER = noteVerifier(ORIGIN, NEXT_KEY.publicKey, NOTE_SIGNATURE.ed25519);
+const twoKeys = () => fileSigner(dir, { log: async () => [NEXT_KEY, LOG_KEY] });
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8);
 const files = () => readdirSync(folder).sort();
 
@@ -74,12 +79,14 @@ describe('what is signed', () => {
     await signed(5);
     const dying = fileSigner(dir, {
       log: () =>
-        Promise.resolve({
-          ...LOG_KEY,
-          sign: () => {
-            throw new Error('the process dies here');
+        Promise.resolve([
+          {
+            ...LOG_KEY,
+            sign: () => {
+              throw new Error('the process dies here');
+            },
           },
-        }),
+        ]),
     });
     await expect(dying.sign(log.head(9), await log.prove(5, 9))).rejects.toThrow('dies here');
     expect((await signer().last())?.size).toBe(9);
@@ -94,16 +101,41 @@ describe('what is signed', () => {
     let remembered: string[] = [];
     const watching = fileSigner(dir, {
       log: () =>
-        Promise.resolve({
-          ...LOG_KEY,
-          sign: (message) => {
-            remembered = files();
-            return LOG_KEY.sign(message);
+        Promise.resolve([
+          {
+            ...LOG_KEY,
+            sign: (message: Uint8Array) => {
+              remembered = files();
+              return LOG_KEY.sign(message);
+            },
           },
-        }),
+        ]),
     });
     await watching.sign(log.head(5), []);
     expect(remembered).toEqual(['000000000001']);
+  });
+
+  test('has a signature of each log key, so that whoever trusts either verifies it', async () => {
+    const [both, renewed] = [twoKeys(), fileSigner(dir, { log: async () => [NEXT_KEY] })];
+    await signed(5);
+    const note = await both.sign(log.head(5), []);
+    expect(parseNote(Buffer.from(note)).signatures).toHaveLength(2);
+    for (const verifier of [LOG_VERIFIER, NEXT_VERIFIER]) {
+      expect(verifyNote(parseNote(Buffer.from(note)), [verifier])).toMatchObject([{ verifier }]);
+    }
+    expect(await both.sign(log.head(5), [])).toBe(note);
+    // The end of the first: the same head, by the other key alone.
+    const last = parseNote(Buffer.from(await renewed.sign(log.head(5), [])));
+    expect(last.signatures.map(({ keyId }) => keyId)).toEqual([NEXT_VERIFIER.keyId]);
+    expect(files()).toEqual(['000000000001']);
+  });
+
+  test('other keys do not make another history of it', async () => {
+    await signed(5);
+    const forged = memoryLog(9, 3);
+    await expect(twoKeys().sign(forged.head(9), await forged.prove(5, 9))).rejects.toMatchObject(
+      FORKED,
+    );
   });
 
   test('a key that is missing leaves the memory as it was', async () => {
@@ -309,7 +341,7 @@ describe('several signers at once', () => {
       import { LOG_KEY, memoryLog } from ${url('../../support/memory-log.ts')};
       const log = memoryLog(4, Number(process.argv[2]));
       process.stdin.once('data', async () => {
-        const signer = fileSigner(process.argv[1], { log: () => Promise.resolve(LOG_KEY) });
+        const signer = fileSigner(process.argv[1], { log: () => Promise.resolve([LOG_KEY]) });
         const answer = await signer.sign(log.head(4), []).catch((error) => error.code);
         process.stdout.write(answer, () => process.exit(0));
       });
