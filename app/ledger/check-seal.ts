@@ -3,28 +3,23 @@ import type { LaneEnd } from '../../db/ledger.ts';
 import { RetentionError } from '../../domain/errors.ts';
 import { decodeEntry, entrySha256, verifyEntry } from '../../ledger/entry.ts';
 import { sha256 } from '../../ledger/hashing.ts';
+import { laneName } from '../../ledger/order.ts';
 import { strictlyAscending } from '../../ledger/sort-references.ts';
 import { NO_PREVIOUS, readStatement } from '../../ledger/statements.ts';
 import type { SealedBytes, WaitingBatch } from '../../stores/postgres/ledger-source.ts';
-import type { KnownKey } from './known-keys.ts';
+import type { KnownKeys } from './known-keys.ts';
 
 /** What the ledger knows already. */
 export interface SealContext {
   readonly source: string;
-  readonly keys: ReadonlyMap<string, KnownKey>;
-  /** By `laneName`. */
+  readonly keys: KnownKeys;
+  /** By `laneOfRun`. */
   readonly lanes: ReadonlyMap<string, LaneEnd>;
 }
 
-export const laneName = ({
-  run,
-  step,
-  lane,
-}: {
-  run: string;
-  step: number;
-  lane: number;
-}): string => `${run} ${step} ${lane}`;
+export function laneOfRun(of: { run: string; step: number; lane: number }): string {
+  return `${of.run}/${laneName(of)}`;
+}
 
 /**
  * The new end of the batch's lane. Throws `LEDGER_BROKEN` when key, signature, chain, identity, count, hash or
@@ -40,7 +35,7 @@ export function checkSeal(work: SealContext, waiting: WaitingBatch, sealed: Seal
     throw broken(waiting, 'it is signed by a key that the ledger does not know as valid');
   }
   if (!verifyEntry(entry, key.publicKey)) throw broken(waiting, 'its signature is not of its key');
-  const before = work.lanes.get(laneName(waiting));
+  const before = work.lanes.get(laneOfRun(waiting));
   if (
     header.prev !== (before?.headerSha256.toString('hex') ?? NO_PREVIOUS) ||
     header.seq !== (before?.seq ?? 0) + 1

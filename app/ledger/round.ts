@@ -8,6 +8,7 @@ import { proveConsistency } from '../../ledger/proofs.ts';
 import type { StoreLedger } from '../../stores/postgres/ledger-source.ts';
 import type { Delivery } from './delivery.ts';
 import { requireLedgerInStep } from './in-step.ts';
+import { knownKeys, requireValidSignature } from './known-keys.ts';
 import { type LogReader, logReader, type ReadSealed } from './log-reader.ts';
 import {
   requireHead,
@@ -147,7 +148,9 @@ async function signTree(deps: RoundDependencies): Promise<SignedTree | undefined
   if (newest?.size === head.size && isFresh) return { head, note: newest.note, isNew: false };
   const note = await signUnlessOvertaken(deps, head);
   if (note === undefined) return undefined;
-  await ledger.addCheckpoint(head.size, note);
+  // The same head has the same signature again: what witnesses added stays until they say it anew.
+  const isSame = newest?.size === head.size && newest.note.startsWith(note);
+  await ledger.addCheckpoint(head.size, isSame ? newest.note : note);
   return { head, note, isNew: true };
 }
 
@@ -178,7 +181,10 @@ async function signUnlessOvertaken(
   const { tile } = readerOf(deps, head);
   const proof = last === undefined ? [] : await proveConsistency(tile, last.size, head.size);
   try {
-    return await signer.sign(head, proof);
+    const note = await signer.sign(head, proof);
+    // Somebody who keeps the ledger with an outdated key folder would publish what nobody accepts.
+    requireValidSignature(await knownKeys(deps.ledger), note);
+    return note;
   } catch (error) {
     const isFork = error instanceof RetentionError && error.code === 'LEDGER_FORKED';
     if (!isFork || (await signer.last())?.size === last?.size) throw error;

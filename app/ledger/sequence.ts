@@ -15,9 +15,9 @@ import type {
   WaitingBatch,
 } from '../../stores/postgres/ledger-source.ts';
 import type { LedgerKeys } from '../ledger-keys.ts';
-import { type Chain, chainOf } from './chain.ts';
-import { broken, checkSeal, laneName, type SealContext } from './check-seal.ts';
-import { knownKeys } from './known-keys.ts';
+import { type Chain, type ChainKeys, chainKeys, chainOf } from './chain.ts';
+import { broken, checkSeal, laneOfRun, type SealContext } from './check-seal.ts';
+import { keysIn, knownKeys } from './known-keys.ts';
 import { MOST_LEAVES_PER_COMMIT, type TreeBuilder, treeBuilder } from './tree-builder.ts';
 
 export interface SequenceDependencies {
@@ -66,18 +66,23 @@ export async function requireHead(ledger: Pick<LedgerDb, 'head'>): Promise<LogHe
 export async function sequenceControl(deps: SequenceDependencies): Promise<Sequenced> {
   // The head first: whatever another sequencer appends from here on makes this append fail, whole.
   const head = await requireHead(deps.ledger);
+  const keys = await chainKeys(deps.keys);
   const rows = await deps.ledger.pending(MOST_OUTBOX_ROWS);
   if (rows.length === 0) return { entries: 0, drained: true };
   if (head.size > 0) rows.forEach(refuseSecondGenesis);
   const builder = treeBuilder(head);
-  const chain = await chainOf(deps.ledger, deps.keys, CONTROL);
+  const chain = await chainOf(deps.ledger, keys, CONTROL);
+  const known = await knownKeys(deps.ledger);
   const outbox: { no: number; firstIndex: number }[] = [];
   for (const row of rows) {
     const firstIndex = builder.statement(
       row.entry === null
-        ? chain.next({ ...row, body: row.body ?? {} })
+        ? chain.next({ ...row, body: row.body ?? {} }, known)
         : { source: CONTROL, kind: row.kind, n: null, entry: row.entry },
     );
+    // What follows is signed by keys that are valid from here.
+    if (row.entry !== null)
+      for (const key of keysIn(row.entry, firstIndex)) known.set(key.name, key);
     outbox.push({ no: row.no, firstIndex });
   }
   const extended = await deps.ledger.extend(
@@ -99,12 +104,13 @@ export async function sequenceStore(
   { readControl, onOldest }: StoreTurn,
 ): Promise<SequencedStore> {
   const before = await requireHead(deps.ledger);
+  const keys = await chainKeys(deps.keys);
   const waiting = await store.waiting();
   onOldest(waiting.oldestSeconds);
   await readControl();
   const head = await requireHead(deps.ledger);
   try {
-    return await appendWaiting(deps, store, head, waiting);
+    return await appendWaiting(deps, keys, store, head, waiting);
   } catch (error) {
     if (!(error instanceof RetentionError) || error.kind !== 'integrity') throw error;
     // Somebody was quicker: what looks broken or forgotten was read on both sides of a commit. Look again.
@@ -115,12 +121,13 @@ export async function sequenceStore(
 
 async function appendWaiting(
   deps: SequenceDependencies,
+  keys: ChainKeys,
   store: StoreLedger,
   head: LogHead,
   waiting: Waiting,
 ): Promise<SequencedStore> {
   const source = `store:${store.store}`;
-  const chain = await chainOf(deps.ledger, deps.keys, source);
+  const chain = await chainOf(deps.ledger, keys, source);
   if (waiting.newest < chain.n()) {
     throw restored(store.store, chain.n());
   }
@@ -170,7 +177,7 @@ interface StoreWork extends SealContext {
 }
 
 function appendEvent(work: StoreWork, event: GuardEvent): void {
-  const index = work.builder.statement(work.chain.next(event));
+  const index = work.builder.statement(work.chain.next(event, work.keys));
   work.events.push({ n: event.n, index });
 }
 
@@ -178,7 +185,7 @@ async function appendBatch(work: StoreWork, waiting: WaitingBatch): Promise<void
   const sealed = await work.store.sealed(waiting.batch);
   if (sealed === undefined) throw broken(waiting, 'its seal is gone');
   const end = checkSeal(work, waiting, sealed);
-  work.lanes.set(laneName(waiting), end);
+  work.lanes.set(laneOfRun(waiting), end);
   const { header, refs } = sealed;
   const index = work.builder.batch({ source: work.source, batch: waiting.batch, header, refs });
   work.batches.push({ batch: waiting.batch, index });
@@ -191,7 +198,7 @@ async function lanesOf(
 ): Promise<Map<string, LaneEnd>> {
   const runs = [...new Set(batches.map(({ run }) => run))];
   const ends = await deps.ledger.laneEnds(source, runs);
-  return new Map(ends.map((end) => [laneName({ ...end, run: end.runId }), end]));
+  return new Map(ends.map((end) => [laneOfRun({ ...end, run: end.runId }), end]));
 }
 
 /**

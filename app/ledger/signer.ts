@@ -1,5 +1,5 @@
 /**
- * The signer: the one place that holds the log key, with a memory of its own outside every database.
+ * The signer: the one place that holds the log keys, with a memory of its own outside every database.
  * Whatever becomes of the databases, it signs no two trees of which one is not the beginning of the
  * other. Nothing of it needs a database, so it can run on another machine, or be a KMS.
  */
@@ -18,9 +18,11 @@ export interface LedgerSigner {
    */
   last(): Promise<Pick<TreeHead, 'size' | 'root'> | undefined>;
   /**
-   * The checkpoint as a note signed by the log key. `proof` is that of RFC 6962, section 2.1.2 from the last
-   * signed size to that of `head`; empty when nothing was signed before, or this very head. A head that was
-   * signed already has the same note again, byte for byte. Throws `LEDGER_FORKED` when the proof does not
+   * The checkpoint as a note signed by every log key there is: two between the rotation of a key and the end of
+   * the one before it, so that whoever trusts either verifies it (c2sp.org/signed-note@v1.0.0: signatures of unknown
+   * keys are passed over). `proof` is that of RFC 6962, section 2.1.2 from the last signed size to that of `head`;
+   * empty when nothing was signed before, or this very head. By the same keys a head that was signed already has
+   * the same note again, byte for byte. Throws `LEDGER_FORKED` when the proof does not
    * connect the two, for a smaller tree, another root of the same size and another origin. Refused so, a
    * caller reads `last()` again: if it moved since the proof was made, somebody else signed meanwhile.
    */
@@ -45,14 +47,15 @@ export function fileSigner(keyDir: string, keys: Pick<LedgerKeys, 'log'>): Ledge
     sign: async (head, proof) => {
       invariant(head.size > 0, 'A log without its genesis is not signed.');
       const text = formatCheckpoint(head);
-      const key = await keys.log();
+      const signers = await keys.log();
       for (;;) {
         const newest = await memory.newest();
         if (newest !== undefined) refuseFork(newest.head, head, proof);
         if (newest?.head.size === head.size) break;
         if (await memory.advance(newest?.generation ?? 0, head)) break;
       }
-      return formatNote(text, [signNote(text, key, head.origin)]).toString('utf8');
+      const lines = signers.map((key) => signNote(text, key, head.origin));
+      return formatNote(text, lines).toString('utf8');
     },
   };
 }

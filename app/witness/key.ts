@@ -1,5 +1,4 @@
 /** The folder of a witness: its key, and what it cosigned. */
-import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { invariant, RetentionError } from '../../domain/errors.ts';
@@ -8,7 +7,6 @@ import { createKeyFile, preparePrivateDir, readKeyFile } from '../key-files.ts';
 
 const KEY_FILE = 'witness.key';
 const HEADS_FOLDER = 'heads';
-const SEED_BYTES = 32;
 
 export interface WitnessFolder {
   readonly key: SigningKey;
@@ -31,7 +29,7 @@ export async function openWitnessFolder(dir: string): Promise<WitnessFolder> {
   }
   await preparePrivateDir(dir, HEADS_FOLDER);
   // Does nothing where there is a key; of several processes one makes it, and all read that one.
-  await createKeyFile(join(dir, KEY_FILE), randomBytes(SEED_BYTES));
+  await createKeyFile(join(dir, KEY_FILE));
   const seed = await readKeyFile(dir, KEY_FILE);
   invariant(seed !== undefined, 'The key of the witness was just made.');
   // The role makes the key's own name, which no note shows.

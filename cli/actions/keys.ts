@@ -1,3 +1,4 @@
+import type { EpochDependencies } from '../../app/ledger/epoch-admin.ts';
 import type { OpenRetain } from '../../app/open-retain.ts';
 import { RetentionError } from '../../domain/errors.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -5,6 +6,7 @@ import { table } from '../output/table.ts';
 import { environment, type Shell, withRetain } from '../shell.ts';
 
 const admin = () => import('../../app/ledger/key-admin.ts');
+const epochs = () => import('../../app/ledger/epoch-admin.ts');
 
 export async function init(shell: Shell, origin: string): Promise<number> {
   const { initialiseKeys } = await admin();
@@ -48,7 +50,10 @@ export async function list(shell: Shell): Promise<number> {
         { title: 'STATE' },
         { title: 'SINCE ENTRY', align: 'right' },
       ],
-      keys.map(({ name, role, state, since }) => [name, role, state, String(since)]),
+      keys.map(({ name, role, state, since }) => [
+        ...[name, role, state],
+        since === undefined ? 'waits' : String(since),
+      ]),
     ),
   );
   return EXIT.ok;
@@ -62,20 +67,52 @@ export async function policy(shell: Shell): Promise<number> {
   return EXIT.ok;
 }
 
-export async function rotate(shell: Shell): Promise<number> {
-  const { rotateWorkerKey } = await admin();
-  const { name } = await withKeyDir(shell, rotateWorkerKey);
-  if (shell.json) shell.data({ key: name });
-  else shell.print(`The new worker key is ${name}.`);
-  shell.note('Restart the workers one by one, then revoke the old key: retain keys list');
+type RotatedRole = 'worker' | 'log';
+
+/** What a person does next. */
+const AFTER_ROTATION: Readonly<Record<RotatedRole, readonly string[]>> = {
+  worker: [
+    'Workers sign with it from their next batch on. Where a worker has a key folder of its own, copy _ledger/worker.key there.',
+    'Then revoke the old key: retain keys list, retain keys revoke NAME',
+  ],
+  log: [
+    'Both keys sign every checkpoint now. Give auditors and witnesses the new policy: retain keys policy',
+    'When all have it, revoke the old key: retain keys list, retain keys revoke NAME',
+  ],
+};
+
+export async function rotate(shell: Shell, role: RotatedRole): Promise<number> {
+  const { rotateLogKey, rotateWorkerKey } = await import('../../app/ledger/rotate-keys.ts');
+  const { name } = await withKeyDir(shell, role === 'log' ? rotateLogKey : rotateWorkerKey);
+  if (shell.json) shell.data({ role, key: name });
+  else shell.print(`The new ${role} key is ${name}.`);
+  shell.note(...AFTER_ROTATION[role]);
   return EXIT.ok;
 }
 
 export async function revoke(shell: Shell, name: string): Promise<number> {
-  const { revokeKey } = await admin();
-  await withRetain(shell, (retain) => revokeKey(retain, name));
+  const { revokeKey } = await import('../../app/ledger/revoke-keys.ts');
+  await withKeyDir(shell, (retain, keyDir) => revokeKey(retain, keyDir, name));
   if (shell.json) shell.data({ revoked: name });
-  else shell.print(`${name} is revoked: nothing it signs from now on enters the ledger.`);
+  else shell.print(`${name} is revoked: nothing it signs from now on counts.`);
+  return EXIT.ok;
+}
+
+export async function listEpochKeys(shell: Shell): Promise<number> {
+  const { listEpochs } = await epochs();
+  const views = await withRetain(shell, async (retain) =>
+    listEpochs(await epochDependencies(retain), Date.now()),
+  );
+  if (shell.json) {
+    shell.data({ epochs: views });
+    return EXIT.ok;
+  }
+  const columns = ['EPOCH', 'STATE', 'KEPT UNTIL', 'STORES', ''].map((title) => ({ title }));
+  const rows = views.map((one) => [
+    ...[one.epoch, one.state, one.destroyAfter ?? '', one.stores.join(', ')],
+    one.destroyedAt === null ? (one.postponed?.message ?? '') : `destroyed ${one.destroyedAt}`,
+  ]);
+  shell.print(...table(columns, rows));
   return EXIT.ok;
 }
 
@@ -84,17 +121,31 @@ export async function destroyEpoch(
   epoch: string,
   options: { readonly yes?: boolean },
 ): Promise<number> {
-  if (options.yes !== true) await confirmDestruction(shell, epoch);
-  const { destroyEpochKey } = await admin();
-  await withKeyDir(shell, (retain, keyDir) => destroyEpochKey(retain, keyDir, epoch, Date.now()));
+  const { destroyEpochKey, epochToDestroy } = await epochs();
+  await withRetain(shell, async (retain) => {
+    const deps = await epochDependencies(retain);
+    const { uses } = await epochToDestroy(deps, epoch, Date.now());
+    if (options.yes !== true) await confirmDestruction(shell, epoch, uses[0]?.destroyAfter);
+    await destroyEpochKey(deps, epoch, Date.now());
+  });
   if (shell.json) shell.data({ destroyed: epoch });
   else
     shell.print(`The key of ${epoch} is destroyed. Certificates handed out before still verify.`);
   return EXIT.ok;
 }
 
-async function confirmDestruction(shell: Shell, epoch: string): Promise<void> {
+async function epochDependencies(retain: OpenRetain): Promise<EpochDependencies> {
+  const { ownConnections } = await epochs();
+  return { ...retain, inStore: ownConnections(retain, 'retain_app') };
+}
+
+async function confirmDestruction(
+  shell: Shell,
+  epoch: string,
+  destroyAfter: string | null | undefined,
+): Promise<void> {
   shell.note(
+    ...(destroyAfter ? [`The ledger says that it is kept until ${destroyAfter}.`] : []),
     `Without the key of ${epoch} nobody can find a record of that quarter in the ledger again.`,
     'Certificates must be made before. Backups of the key folder are not reached.',
   );

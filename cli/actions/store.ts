@@ -140,10 +140,11 @@ export async function list(shell: Shell, options: StoreOptions): Promise<number>
       ? await withRetain(shell, async (retain) => (await scheduleInForce(retain)).schedule)
       : await scheduleFromFile(shell, options.file);
   const stores = Object.values(schedule.stores).map(
-    ({ id, kind, connectionEnv, backupsKeptFor }) => ({
+    ({ id, kind, connectionEnv, backupsKeptFor, epochKeysKeptFor }) => ({
       ...{ store: id, kind, connection: `env:${connectionEnv}` },
       connectionSet: (env.variable(connectionEnv) ?? '').trim() !== '',
       backupsKeptFor: backupsKeptFor.iso,
+      epochKeysKeptFor: epochKeysKeptFor?.iso ?? null,
       recordClasses: Object.values(schedule.recordClasses)
         .filter(({ store }) => store === id)
         .map((one) => one.id),

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import { common, type Run } from '../run-command.ts';
 import type { CommonOptions } from '../shell.ts';
 
@@ -29,15 +29,24 @@ export function keysCommands(program: Command, run: Run): void {
     );
 
   common(keys.command('rotate'))
-    .description('make a new worker key; workers use it when they start again')
-    .action((options: CommonOptions) =>
-      run(options, async (shell) => (await actions()).rotate(shell)),
+    .description('make a new worker key, or a new log key that signs beside the old one')
+    .addOption(
+      new Option('--role <role>', 'which key').choices(['worker', 'log']).default('worker'),
+    )
+    .action((options: CommonOptions & { role: 'worker' | 'log' }) =>
+      run(options, async (shell) => (await actions()).rotate(shell, options.role)),
     );
 
   common(keys.command('revoke <name>'))
-    .description('say in the ledger that a worker key is valid no longer')
+    .description('end a worker key, or the log key that a new one has replaced')
     .action((name: string, options: CommonOptions) =>
       run(options, async (shell) => (await actions()).revoke(shell, name)),
+    );
+
+  common(keys.command('epochs'))
+    .description('the epoch keys, until when each is kept, and what keeps one that should be gone')
+    .action((options: CommonOptions) =>
+      run(options, async (shell) => (await actions()).listEpochKeys(shell)),
     );
 
   common(keys.command('destroy-epoch <epoch>'))

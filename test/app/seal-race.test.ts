@@ -14,9 +14,9 @@ test.each([1, 2, 3, 4])(
       const { step = 0, lane: number = 0 } =
         lanes.find((one) => one.recordClass === 'recording') ?? {};
       const lane = { run, step, lane: number };
-      const { guard, signingKey } = governed;
-      const { epochKeys } = governed.retain;
-      const slow = await makeSealer({ guard, epochKeys, signingKey, worker: 'slow' }, lane);
+      const { guard } = governed;
+      const { epochKeys, ledgerKeys } = governed.retain;
+      const slow = await makeSealer({ guard, epochKeys, ledgerKeys, worker: 'slow' }, lane);
       const { fence } = await guard.claimLane(lane);
       const { staged } = await guard.disposeBatch(lane, fence, 20);
 
@@ -34,7 +34,7 @@ test.each([1, 2, 3, 4])(
       };
       const whole = { sliceRecords: 1_000, sliceMs: 60_000 };
       const hooks = { onBatch: () => undefined, cancelled: () => false };
-      const deps = { guard: racing, epochKeys, signingKey, worker: 'next', now: Date.now };
+      const deps = { guard: racing, epochKeys, ledgerKeys, worker: 'next', now: Date.now };
       const result = await disposeSlice(deps, { ...lane, ...whole }, hooks);
       expect(result).toMatchObject({ outcome: 'finished', totals: { destroyed: 54 } });
       expect(await brokenPromises(governed.sql)).toEqual({});
