@@ -1,18 +1,32 @@
 /**
  * Epoch keys: what connects references in the log to records. One random key per record class and
- * quarter, outside every database. While it exists references are pseudonymous; once it is destroyed
- * nobody can connect them to anybody.
+ * quarter, outside every database, stored wrapped. While it exists references are pseudonymous; once it is
+ * destroyed nobody can connect them to anybody.
  */
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import type { CalendarDate } from '../domain/civil.ts';
+import { destroyAfter, isQuarter, parseEpoch, quarterOf } from '../domain/epoch.ts';
 import { RetentionError } from '../domain/errors.ts';
-import { createKeyFile, keyFileNames, preparePrivateDir, readKeyFile } from './key-files.ts';
+import type { RetentionPeriod } from '../domain/schedule.ts';
+import { EPOCH_FILE_BYTES, EPOCH_KEY_BYTES, readEpochFile, writeEpochFile } from './epoch-file.ts';
+import {
+  createPrivateFile,
+  destroyKeyFile,
+  invalidKeyFile,
+  keyFileNames,
+  preparePrivateDir,
+  readPrivateFile,
+} from './key-files.ts';
+import { fileKeyWrapper, type KeyWrapper } from './key-wrapper.ts';
 
 export interface EpochKey {
   /** `class/2026Q4`; stands in batch headers. */
   readonly id: string;
   /** 32 bytes, the caller's own copy. Never to be logged, stored or sent. */
   readonly key: Buffer;
+  /** The last day on which it is kept, decided when it was made; null until somebody destroys it. */
+  readonly destroyAfter: CalendarDate | null;
 }
 
 /** Where epoch keys come from. Implementations MUST agree on one key per id, whoever asks first. */
@@ -23,30 +37,55 @@ export interface EpochKeys {
   byId(id: string): Promise<Buffer | undefined>;
   /** Every key of the class there is, oldest first. */
   all(recordClass: string): Promise<EpochKey[]>;
+  /** Destroys a key, whether it can be read or not; false when there is none. MUST NOT keep it in memory. */
+  destroy(id: string): Promise<boolean>;
 }
 
-const KEY_BYTES = 32;
+export interface EpochKeyOptions {
+  /** The key-encryption key; that of the folder's own `_ledger/wrap.key` when missing. */
+  readonly wrapper?: () => Promise<KeyWrapper>;
+  /** How long keys of a class are kept that are made from now on; until somebody destroys them when undefined. */
+  readonly keptFor?: (recordClass: string) => Promise<RetentionPeriod | undefined>;
+}
+
 const RECORD_CLASS = /^[a-z][a-z0-9_]*$/;
-const QUARTER = /^\d{4}Q[1-4]$/;
 
 /**
- * Keys as files `<dir>/<class>/<quarter>.key`, hexadecimal, readable by their owner only. `now`
- * answers RFC 3339 UTC, from the clock that also decides what is due. Folders are created by
- * `forWriting` alone. Keys that were read are kept in memory.
+ * Keys as files `<dir>/<class>/<quarter>.key` (see epoch-file.ts), wrapped, readable by their owner only. `now`
+ * answers RFC 3339 UTC, from the clock that also decides what is due. Folders are created by `forWriting`
+ * alone. Every call reads the files, so that a key is gone for every process once its file is.
  *
  * Throws `EPOCH_KEY_EXPOSED` when others than the owner have rights on a file or a folder,
- * `EPOCH_KEY_INVALID` for a file that holds no key, `RECORD_CLASS_UNKNOWN` for a name that cannot be
- * one of a record class, and so can never leave `dir`.
+ * `EPOCH_KEY_INVALID` for a file that holds no key of this format, wrapped by this wrapper, `EPOCH_KEY_MISSING`
+ * without the key-encryption key, `RECORD_CLASS_UNKNOWN` for a name that cannot be one of a record class, and
+ * so can never leave `dir`.
  */
-export function fileEpochKeys(dir: string, now: () => string | Promise<string>): EpochKeys {
-  const known = new Map<string, Buffer>();
-
+export function fileEpochKeys(
+  dir: string,
+  now: () => string | Promise<string>,
+  { wrapper = () => fileKeyWrapper(dir), keptFor = async () => undefined }: EpochKeyOptions = {},
+): EpochKeys {
   const load = async (recordClass: string, quarter: string): Promise<EpochKey | undefined> => {
     const id = `${recordClass}/${quarter}`;
-    const key = known.get(id) ?? (await readKeyFile(dir, join(recordClass, `${quarter}.key`)));
-    if (key === undefined) return undefined;
-    known.set(id, key);
-    return { id, key: Buffer.from(key) };
+    const file = fileOf(recordClass, quarter);
+    const text = await readPrivateFile(dir, file, EPOCH_FILE_BYTES);
+    if (text === undefined) return undefined;
+    const read = await readEpochFile(await wrapper(), id, text);
+    if ('fault' in read) throw invalidKeyFile(file, read.fault);
+    return { id, ...read };
+  };
+
+  const make = async (recordClass: string, quarter: string): Promise<void> => {
+    const wrapping = await wrapper();
+    const period = await keptFor(recordClass);
+    const key = randomBytes(EPOCH_KEY_BYTES);
+    const text = await writeEpochFile(wrapping, `${recordClass}/${quarter}`, {
+      key,
+      destroyAfter: period === undefined ? null : destroyAfter(quarter, period),
+    });
+    key.fill(0);
+    await preparePrivateDir(dir, recordClass);
+    await createPrivateFile(join(dir, fileOf(recordClass, quarter)), text);
   };
 
   return {
@@ -55,8 +94,7 @@ export function fileEpochKeys(dir: string, now: () => string | Promise<string>):
       const quarter = quarterOf(await now());
       const existing = await load(recordClass, quarter);
       if (existing !== undefined) return existing;
-      await preparePrivateDir(dir, recordClass);
-      await createKeyFile(join(dir, recordClass, `${quarter}.key`), randomBytes(KEY_BYTES));
+      await make(recordClass, quarter);
       // Read back: another worker may have been first, and its key is then the one.
       const created = await load(recordClass, quarter);
       if (created === undefined) {
@@ -66,11 +104,7 @@ export function fileEpochKeys(dir: string, now: () => string | Promise<string>):
     },
 
     async byId(id) {
-      const [recordClass = '', quarter = '', ...rest] = id.split('/');
-      checkRecordClass(recordClass);
-      if (rest.length > 0 || !QUARTER.test(quarter)) {
-        throw new RetentionError('EPOCH_KEY_MISSING', 'That is not the id of an epoch.');
-      }
+      const { recordClass, quarter } = epochOf(id);
       return (await load(recordClass, quarter))?.key;
     },
 
@@ -79,11 +113,10 @@ export function fileEpochKeys(dir: string, now: () => string | Promise<string>):
       const keys: EpochKey[] = [];
       for (const name of await keyFileNames(dir, recordClass)) {
         const quarter = name.replace(/\.key$/, '');
-        if (!QUARTER.test(quarter)) {
-          throw new RetentionError(
-            'EPOCH_KEY_INVALID',
-            `${recordClass}/${name} is not named after a quarter, such as 2026Q4.key.`,
-            { file: `${recordClass}/${name}` },
+        if (!isQuarter(quarter)) {
+          throw invalidKeyFile(
+            `${recordClass}/${name}`,
+            'is not named after a quarter, such as 2026Q4.key',
           );
         }
         const key = await load(recordClass, quarter);
@@ -91,16 +124,22 @@ export function fileEpochKeys(dir: string, now: () => string | Promise<string>):
       }
       return keys;
     },
+
+    async destroy(id) {
+      const { recordClass, quarter } = epochOf(id);
+      return destroyKeyFile(join(dir, fileOf(recordClass, quarter)));
+    },
   };
 }
 
-/** The UTC quarter of an RFC 3339 UTC instant: `2026Q4`. */
-function quarterOf(instant: string): string {
-  const [, year, month] = /^(\d{4})-(0[1-9]|1[0-2])-\d{2}T[\d:.]+Z$/.exec(instant) ?? [];
-  if (year === undefined || month === undefined) {
-    throw new RetentionError('INVARIANT_BROKEN', 'The clock did not answer RFC 3339 in UTC.');
-  }
-  return `${year}Q${Math.ceil(Number(month) / 3)}`;
+function fileOf(recordClass: string, quarter: string): string {
+  return join(recordClass, `${quarter}.key`);
+}
+
+function epochOf(id: string): { recordClass: string; quarter: string } {
+  const epoch = parseEpoch(id);
+  if (epoch !== undefined) return epoch;
+  throw new RetentionError('EPOCH_KEY_MISSING', 'That is not the id of an epoch.');
 }
 
 function checkRecordClass(name: string): void {

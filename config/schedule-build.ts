@@ -82,12 +82,14 @@ export function buildRule(id: string, text: RuleText): RetentionRule {
   };
 }
 
-function buildStore(id: string, text: StoreText): StoreDefinition {
+export function buildStore(id: string, text: StoreText): StoreDefinition {
+  const { epoch_keys_kept_for: keysKeptFor } = text;
   return {
     id,
     kind: text.kind,
     connectionEnv: text.connection.slice('env:'.length),
     backupsKeptFor: buildPeriod(text.backups_kept_for),
+    ...(keysKeptFor !== undefined && { epochKeysKeptFor: buildPeriod(keysKeptFor) }),
   };
 }
 

@@ -39,6 +39,7 @@ export const SCHEDULE_FINDING_CODES = {
   RULE_UNKNOWN: 'A test names a rule that is not in the file.',
   ZONE_UNKNOWN: 'A time zone is not in the IANA table.',
   AT_MOST_SHORTER: 'at_most may end before at_least.',
+  EPOCH_KEYS_SHORTER: 'epoch_keys_kept_for may end before backups_kept_for.',
   AT_ONCE_MISSING: 'P0D destroys at once and needs at_once: true on the rule.',
   AT_ONCE_WITHOUT_P0D: 'at_once: true stands with a period that is not P0D.',
   TRIGGER_NOT_KEPT: 'A reduction or anonymisation changes the column its own rule counts from.',

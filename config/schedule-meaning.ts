@@ -5,7 +5,7 @@
 
 import { isZone } from '../domain/calendar.ts';
 import { mayEndBefore } from '../domain/period.ts';
-import type { RecordClass, RetentionRule, TimedRule } from '../domain/schedule.ts';
+import type { RecordClass, RetentionRule, StoreDefinition, TimedRule } from '../domain/schedule.ts';
 import { didYouMean } from '../domain/suggest.ts';
 import { type Problem, problem, problemAtKey, type SchedulePath } from './schedule-finding.ts';
 import { type ReadableSchedule, sameTable } from './schedule-readable.ts';
@@ -18,6 +18,7 @@ export function meaningProblems(
 ): Problem[] {
   return [
     ...zoneProblem(['timezone'], schedule.timezone),
+    ...schedule.stores.flatMap(storeProblems),
     ...schedule.classes.flatMap((one) => classProblems(one, schedule)),
     ...sharedTables(schedule),
     ...schedule.rules.flatMap((rule) => ruleProblems(rule, schedule)),
@@ -26,6 +27,14 @@ export function meaningProblems(
       unknownName(['tests', index, 'rule'], 'RULE_UNKNOWN', 'rule', rule, schedule.names.rules),
     ),
   ];
+}
+
+/** A record that is restored from a backup must be found in the log, or nobody knows that it has to go again. */
+function storeProblems({ id, backupsKeptFor, epochKeysKeptFor }: StoreDefinition): Problem[] {
+  if (epochKeysKeptFor === undefined || !mayEndBefore(epochKeysKeptFor, backupsKeptFor)) return [];
+  const path = ['stores', id, 'epoch_keys_kept_for'];
+  const message = `${epochKeysKeptFor.iso} may end before backups_kept_for ${backupsKeptFor.iso} does.`;
+  return [problem(path, 'EPOCH_KEYS_SHORTER', message)];
 }
 
 function classProblems(one: RecordClass, schedule: ReadableSchedule): Problem[] {

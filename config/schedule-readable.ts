@@ -1,13 +1,14 @@
 /** What of a file can be understood although other parts of it cannot. */
 
 import type { z } from 'zod';
-import type { RecordClass, RetentionRule } from '../domain/schedule.ts';
-import { buildClass, buildRule } from './schedule-build.ts';
+import type { RecordClass, RetentionRule, StoreDefinition } from '../domain/schedule.ts';
+import { buildClass, buildRule, buildStore } from './schedule-build.ts';
 import { entryShapes, testShape } from './schedule-shape.ts';
 
 /** The readable entries of a file, and every name it declares. */
 export interface ReadableSchedule {
   readonly timezone: string | undefined;
+  readonly stores: readonly StoreDefinition[];
   readonly classes: readonly RecordClass[];
   /** Classes whose `note` says why their table is shared. */
   readonly noted: ReadonlySet<string>;
@@ -26,6 +27,7 @@ export function readable(value: unknown): ReadableSchedule {
   const { timezone } = file;
   return {
     timezone: typeof timezone === 'string' ? timezone : undefined,
+    stores: entries(file['stores'], entryShapes.stores).map(([id, text]) => buildStore(id, text)),
     classes: classes.map(([id, text]) => buildClass(id, text)),
     noted: new Set(classes.filter(([, text]) => text.note !== undefined).map(([id]) => id)),
     rules: rules.map(([id, text]) => buildRule(id, text)),

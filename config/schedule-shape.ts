@@ -37,6 +37,11 @@ const storeShape = z.strictObject({
   backups_kept_for: period('one unit').describe(
     'How long backups of this store exist: until then a destroyed record can be restored.',
   ),
+  epoch_keys_kept_for: period('one unit')
+    .describe(
+      'How long after its quarter an epoch key is kept; then it is destroyed. Not shorter than backups_kept_for. Without it keys are kept until an administrator destroys them.',
+    )
+    .optional(),
 });
 
 const referenceRole = z.enum(['owned', 'detached', 'blocking']);

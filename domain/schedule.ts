@@ -28,6 +28,8 @@ export interface StoreDefinition {
   /** Name of the environment variable that holds the connection URL. */
   readonly connectionEnv: string;
   readonly backupsKeptFor: RetentionPeriod;
+  /** Absent: epoch keys of its record classes are kept until an administrator destroys them. */
+  readonly epochKeysKeptFor?: RetentionPeriod;
 }
 
 export interface QualifiedTable {

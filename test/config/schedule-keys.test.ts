@@ -6,6 +6,7 @@ import { findingsOf, VALID } from './valid-schedule.ts';
 /** Keys that may be left out. Everything else that is removed is an error. */
 const OPTIONAL = [
   'calendars.scheme_year',
+  'stores.*.epoch_keys_kept_for',
   'record_classes.*.subjects',
   'record_classes.*.subjects.*',
   'record_classes.*.references',

@@ -82,6 +82,18 @@ describe('mistakes of meaning', () => {
       'P1M',
     ],
     [
+      'epoch keys that go before the backups do',
+      replaced('epoch_keys_kept_for: P7Y', 'epoch_keys_kept_for: P34D'),
+      'EPOCH_KEYS_SHORTER',
+      'P34D',
+    ],
+    [
+      'epoch keys that may go before the backups do, in a short month',
+      replaced('epoch_keys_kept_for: P7Y', 'epoch_keys_kept_for: P1M'),
+      'EPOCH_KEYS_SHORTER',
+      'P1M',
+    ],
+    [
       'P0D on a delete without intent',
       replaced('at_least: P30D', 'at_least: P0D'),
       'AT_ONCE_MISSING',

@@ -166,10 +166,14 @@ create index if not exists batch_unintegrated on retain_guard.batch_sealed (seal
 create table if not exists retain_guard.key_epoch (
   key_epoch     text        primary key,
   commitment    bytea       not null check (octet_length(commitment) = 32),
-  opened_at     timestamptz not null default clock_timestamp()
+  destroy_after date,
+  opened_at     timestamptz not null default clock_timestamp(),
+  destroyed_at  timestamptz
 );
 comment on table retain_guard.key_epoch is
   'Commitments to epoch keys: two workers with different keys of one name would make records impossible to find.';
+comment on column retain_guard.key_epoch.destroy_after is
+  'The last day on which the key is kept; null when nothing but a person''s word destroys it.';
 
 alter table retain_guard.batch_sealed alter column refs set storage external;
 comment on column retain_guard.batch_sealed.header is
@@ -255,6 +259,13 @@ create table if not exists retain_guard.hold_state (
 insert into retain_guard.hold_state (version) values (0) on conflict do nothing;
 comment on table retain_guard.hold_state is
   'Number of the last placing or releasing. Plans and batches record which one they saw.';
+
+create table if not exists retain_guard.revoked_signer (
+  name          text        primary key check (name ~ '^worker-[0-9a-f]{8}$'),
+  at            timestamptz not null default clock_timestamp()
+);
+comment on table retain_guard.revoked_signer is
+  'Worker keys that nothing is sealed with any more: told here before the ledger is told that they are revoked.';
 
 -- What the ledger is told -------------------------------------------------------------------------------
 

@@ -173,10 +173,11 @@ begin
 end
 $$;
 
--- SHA-256 over the planned keys of a step in their order; null when the step has none.
+-- SHA-256 over the planned keys of a step in their order; null when the step has none. Auditors compare it with
+-- the plan and see no key.
 create or replace function retain_guard.planned_sha256(p_run uuid, p_step integer)
 returns text
-language sql stable
+language sql stable security definer
 set search_path = pg_catalog, pg_temp
 as $$
   select encode(sha256(convert_to(string_agg(array_to_json(key)::text, e'\n' order by ord), 'UTF8')), 'hex')

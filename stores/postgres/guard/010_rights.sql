@@ -19,7 +19,10 @@ grant execute on function
   retain_guard.place_hold(text, text, text, text, date, text[], text[], text[], text[]),
   retain_guard.release_hold(bigint, text, text),
   retain_guard.find_ref(uuid, text, bytea),
-  retain_guard.resume_after(bigint, uuid[], bigint[], bigint[], bigint, bigint)
+  retain_guard.resume_after(bigint, uuid[], bigint[], bigint[], bigint, bigint),
+  retain_guard.revoke_signer(text),
+  retain_guard.require_epoch_over(text, bytea, boolean),
+  retain_guard.destroy_epoch_by_hand(text, bytea)
 to retain_app;
 
 grant select on
@@ -30,7 +33,9 @@ to retain_worker;
 grant execute on function
   retain_guard.claim_lane(uuid, integer, integer),
   retain_guard.dispose_batch(uuid, integer, integer, bigint, integer),
-  retain_guard.register_epoch(text, bytea),
+  retain_guard.register_epoch(text, bytea, date),
+  retain_guard.require_epoch_over(text, bytea, boolean),
+  retain_guard.destroy_epoch_on_date(text, bytea),
   retain_guard.seal_batch(uuid, text, bytea, bytea, text, boolean),
   retain_guard.mark_integrated(uuid[], bigint[], bigint[], bigint[])
 to retain_worker;
@@ -38,9 +43,16 @@ to retain_worker;
 grant select on
   retain_guard.installation, retain_guard.plan, retain_guard.step, retain_guard.lane, retain_guard.decision,
   retain_guard.run, retain_guard.batch, retain_guard.batch_sealed, retain_guard.matter, retain_guard.hold, retain_guard.schedule_in_force,
-  retain_guard.key_epoch, retain_guard.event, retain_guard.event_state, retain_guard.hold_state, retain_guard.hold_reach
+  retain_guard.key_epoch, retain_guard.event, retain_guard.event_state, retain_guard.hold_state, retain_guard.hold_reach,
+  retain_guard.revoked_signer
 to retain_auditor;
 -- How much is under a hold is the auditor's to compare with the ledger; which records and people is not.
 grant select (record_class, hold_no) on retain_guard.hold_key to retain_auditor;
 grant select (subject_kind, hold_no) on retain_guard.hold_subject to retain_auditor;
-grant execute on function retain_guard.find_ref(uuid, text, bytea) to retain_auditor;
+-- So is whether keys are there that must be gone; which keys is not.
+grant select (batch_id, run_id, step_no, lane_no, executed_at) on retain_guard.batch_staged to retain_auditor;
+grant select (run_id, step_no) on retain_guard.planned to retain_auditor;
+grant execute on function
+  retain_guard.find_ref(uuid, text, bytea),
+  retain_guard.planned_sha256(uuid, integer)
+to retain_auditor;
