@@ -75,6 +75,13 @@ export interface DisposeActivities {
   readonly disposeSlice: (input: DisposeSliceInput) => Promise<SliceResult>;
 }
 
+/** A place of publication, a witness or the timestamp authority that does not get signed heads, and why. */
+export interface Undelivered {
+  /** `witness w1`, `timestamps`, or the name of a folder or bucket. */
+  readonly place: string;
+  readonly code: string;
+}
+
 /** What one turn of keeping the ledger did. */
 export interface KeptLedger {
   /** Entries appended. */
@@ -83,6 +90,8 @@ export interface KeptLedger {
   readonly size: number;
   /** Stores that the ledger could not follow when the turn ended, and why. */
   readonly troubled?: readonly { readonly store: string; readonly code: string }[];
+  /** When the turn ended. */
+  readonly undelivered?: readonly Undelivered[];
 }
 
 export interface LedgerActivities {

@@ -1,159 +1,149 @@
 /** Everything Retain needs, looked at one by one. Changes nothing. */
 import { stat } from 'node:fs/promises';
 import type { Env } from '../config/env.ts';
-import { isErrorCode, RetentionError } from '../domain/errors.ts';
+import { RetentionError } from '../domain/errors.ts';
 import type { RetentionSchedule, StoreDefinition } from '../domain/schedule.ts';
+import { storeClock } from '../stores/postgres/connection.ts';
 import { asStore } from '../stores/postgres/driver-error.ts';
 import type { LedgerKeeping } from '../workflows/messages.ts';
+import { MINUTE_S, spanOf } from './ages.ts';
+import { type Checked, type Looking, looked, wrong } from './checked.ts';
 import { scheduleInForce, withStore } from './context.ts';
-import { ledgerChecks } from './ledger/examine-ledger.ts';
-import { openRetain, storesOf } from './open-retain.ts';
+import { keeperChecks } from './ledger/examine-keeper.ts';
+import { examineLedger } from './ledger/examine-ledger.ts';
+import { type OpenRetain, openRetain, storesOf } from './open-retain.ts';
 import { checkStore } from './store-admin.ts';
 
-export interface Checked {
-  /** `control database`, `store housing: guard` … */
-  readonly what: string;
-  readonly state: 'ok' | 'warning' | 'error';
-  /** A code of ours where there is one. */
-  readonly code?: string;
-  readonly message: string;
+export interface ExamineOptions {
+  /** Milliseconds since 1970. */
+  readonly now?: () => number;
+  /** For so long in all what is under way is waited for, such as the publication of a head just signed. */
+  readonly patienceMs?: number;
 }
 
 /** Others than the owner can reach what has any of these bits. */
 const OTHERS = 0o077;
-/** A lane stops when a batch is unsealed for longer than this. */
-const UNSEALED_TOO_LONG_S = 60;
+const PATIENCE_MS = 5_000;
 
 /** All checks; one that fails keeps none of the others from being made. */
 export async function examine(
   env: Env,
   askTemporal: () => Promise<LedgerKeeping | undefined>,
+  { now = Date.now, patienceMs = PATIENCE_MS }: ExamineOptions = {},
 ): Promise<Checked[]> {
   const checks: Checked[] = [];
-  const schedule = await examineControl(env, checks);
+  const looking = { now, patientUntil: performance.now() + patienceMs };
+  const schedule = await examineControl(env, looking, checks);
   for (const store of Object.values(schedule?.stores ?? {})) {
-    if (schedule) await examineStore(env, schedule, store, checks);
+    if (schedule) await examineStore(env, schedule, store, looking, checks);
   }
-  await attempt(checks, 'Temporal', async () => keeperWords(await askTemporal()));
-  checks.push(await keyFolder(env));
+  try {
+    checks.push(...keeperChecks(await askTemporal()));
+  } catch (error) {
+    checks.push(wrong('Temporal', error));
+  }
+  checks.push(await looked({ what: 'epoch keys', look: () => keyFolder(env) }));
   return checks;
 }
 
-async function examineControl(env: Env, checks: Checked[]): Promise<RetentionSchedule | undefined> {
-  let schedule: RetentionSchedule | undefined;
-  await attempt(checks, 'control database', async () => {
-    const retain = await openRetain(env, { migrate: false });
-    try {
+async function examineControl(
+  env: Env,
+  looking: Looking,
+  checks: Checked[],
+): Promise<RetentionSchedule | undefined> {
+  const what = 'control database';
+  let retain: OpenRetain;
+  try {
+    retain = await openRetain(env, { migrate: false });
+  } catch (error) {
+    checks.push(wrong(what, error));
+    return undefined;
+  }
+  try {
+    let schedule: RetentionSchedule | undefined;
+    const look = async (): Promise<string> => {
       const inForce = await scheduleInForce(retain);
       schedule = inForce.schedule;
-      for (const { what, look } of ledgerChecks(retain, env, Date.now()))
-        await attempt(checks, what, look);
       return `answers; schedule version ${inForce.version} is in force`;
-    } finally {
-      await retain.end();
-    }
-  });
-  return schedule;
+    };
+    checks.push(await looked({ what, look }));
+    // A database that was restored may have lost its schedule too.
+    checks.push(...(await examineLedger(retain, env, looking)));
+    return schedule;
+  } finally {
+    await retain.end();
+  }
 }
 
 async function examineStore(
   env: Env,
   schedule: RetentionSchedule,
   store: StoreDefinition,
+  { now }: Looking,
   checks: Checked[],
 ): Promise<void> {
   const what = `store ${store.id}`;
-  const reached = await attempt(checks, what, async () => {
+  let isGuarded = false;
+  const look = async (): Promise<string> => {
     const found = await checkStore(storesOf(env), schedule, store.id);
     for (const { severity, code, message } of found) {
       checks.push({ what: `${what}: guard`, state: severity, code, message });
     }
+    isGuarded = found.every(({ code }) => code !== 'GUARD_MISSING');
     return found.length === 0 ? 'answers; guard and rights are as they must be' : 'answers';
-  });
-  if (!reached) return;
-  await attempt(checks, `${what}: sealing`, () =>
-    withStore(storesOf(env), store, 'retain_app', async ({ sql }) => {
-      const [row] = await asStore(
-        store.id,
-        () => sql<{ unsealed: number; seconds: number }[]>`
+  };
+  checks.push(await looked({ what, look }));
+  if (!isGuarded) return;
+  checks.push(
+    await looked({ what: `${what}: clock`, look: () => clockWords(env, store, now) }),
+    await looked({ what: `${what}: sealing`, look: () => sealingWords(env, store) }),
+  );
+}
+
+async function clockWords(env: Env, store: StoreDefinition, now: () => number): Promise<string> {
+  const clock = await withStore(storesOf(env), store, 'retain_app', storeClock);
+  const ahead = (Date.parse(clock) - now()) / 1_000;
+  if (Math.abs(ahead) <= MINUTE_S) return "within a minute of this machine's";
+  throw new RetentionError(
+    'CLOCK_SKEW',
+    `The store's clock is ${spanOf(Math.abs(ahead))} ${ahead > 0 ? 'ahead of' : 'behind'} this machine's. Set the clock that is wrong: no worker destroys anything by such a one.`,
+  );
+}
+
+function sealingWords(env: Env, store: StoreDefinition): Promise<string> {
+  return withStore(storesOf(env), store, 'retain_app', async ({ sql }) => {
+    const [row] = await asStore(
+      store.id,
+      () => sql<{ unsealed: number; seconds: number }[]>`
         select count(*)::integer as unsealed,
                coalesce(extract(epoch from clock_timestamp() - min(executed_at)), 0)::float8 as seconds
           from retain_guard.batch_staged`,
-      );
-      const { unsealed = 0, seconds = 0 } = row ?? {};
-      if (unsealed === 0) return 'every batch is sealed';
-      const words = `${unsealed} not sealed, the oldest for ${Math.round(seconds)} s`;
-      if (seconds <= UNSEALED_TOO_LONG_S) return words;
-      throw new RetentionError('UNSEALED_BACKLOG', `${words}. Is a worker running?`, { unsealed });
-    }),
-  );
+    );
+    const { unsealed = 0, seconds = 0 } = row ?? {};
+    if (unsealed === 0) return 'every batch is sealed';
+    const words = `${unsealed} not sealed, the oldest for ${Math.round(seconds)} s`;
+    // A lane stops when a batch is unsealed for longer than this.
+    if (seconds <= MINUTE_S) return words;
+    throw new RetentionError('UNSEALED_BACKLOG', `${words}. Is a worker running?`, { unsealed });
+  });
 }
 
-/** What the keeper of the ledger has to say: the log of a worker that nobody reads is no alarm. */
-function keeperWords(keeping: LedgerKeeping | undefined): string {
-  const { size = 0, stoppedBy, troubled = [] } = keeping ?? {};
-  const code = stoppedBy ?? troubled[0]?.code;
-  if (code === undefined) {
-    return keeping ? `answers; the ledger is kept, ${size} entries` : 'answers; no worker yet';
-  }
-  const stores = troubled.map((one) => `${one.store} (${one.code})`).join(', ');
-  throw new RetentionError(
-    isErrorCode(code) ? code : 'INVARIANT_BROKEN',
-    stoppedBy === undefined
-      ? `The ledger cannot follow: ${stores}. Their disposal stops within a minute.`
-      : `The ledger cannot go on: ${stoppedBy}. Disposal stops within a minute.`,
-  );
-}
-
-async function keyFolder({ keyDir }: Env): Promise<Checked> {
-  const what = 'epoch keys';
+async function keyFolder({ keyDir }: Env): Promise<string | Omit<Checked, 'what'>> {
+  const missing = { state: 'warning', code: 'EPOCH_KEY_MISSING' } as const;
   if (keyDir === undefined) {
-    return {
-      what,
-      state: 'warning',
-      code: 'EPOCH_KEY_MISSING',
-      message: 'RETAIN_KEY_DIR is not set: a worker and log lookups need it',
-    };
+    const message = 'RETAIN_KEY_DIR is not set: a worker and log lookups need it';
+    return { ...missing, message };
   }
   const stats = await stat(keyDir).catch(() => undefined);
   if (stats === undefined) {
-    return {
-      what,
-      state: 'warning',
-      code: 'EPOCH_KEY_MISSING',
-      message: `${keyDir} is not there yet; the first batch makes it`,
-    };
+    return { ...missing, message: `${keyDir} is not there yet; retain keys init makes it` };
   }
   if (!stats.isDirectory()) {
-    return {
-      what,
-      state: 'error',
-      code: 'EPOCH_KEY_INVALID',
-      message: `${keyDir} is not a folder`,
-    };
+    throw new RetentionError('EPOCH_KEY_INVALID', `${keyDir} is not a folder`);
   }
-  return (stats.mode & OTHERS) === 0
-    ? { what, state: 'ok', message: `${keyDir} is for its owner only` }
-    : {
-        what,
-        state: 'error',
-        code: 'EPOCH_KEY_EXPOSED',
-        message: `${keyDir} can be reached by others. If nobody has, run: chmod 700 '${keyDir}'`,
-      };
-}
-
-/** Notes what `work` says, or what it fails with; answers whether it succeeded. */
-async function attempt(
-  checks: Checked[],
-  what: string,
-  work: () => Promise<string>,
-): Promise<boolean> {
-  try {
-    checks.push({ what, state: 'ok', message: await work() });
-    return true;
-  } catch (error) {
-    if (!(error instanceof RetentionError)) throw error;
-    checks.push({ what, state: 'error', code: error.code, message: error.message });
-    return false;
-  }
+  if ((stats.mode & OTHERS) === 0) return `${keyDir} is for its owner only`;
+  throw new RetentionError(
+    'EPOCH_KEY_EXPOSED',
+    `${keyDir} can be reached by others. If nobody has, run: chmod 700 '${keyDir}'`,
+  );
 }

@@ -6,7 +6,6 @@ import {
   type ConnectionOptions,
   type WorkflowClient,
   WorkflowExecutionAlreadyStartedError,
-  WorkflowNotFoundError,
 } from '@temporalio/client';
 import type { UpdateDefinition } from '@temporalio/common';
 import { ORCHESTRATE_QUEUE } from '../activities/contract.ts';
@@ -20,8 +19,6 @@ import {
   disposeStepWorkflowId,
   KEEP_LEDGER,
   KEEP_LEDGER_WORKFLOW_ID,
-  type LedgerKeeping,
-  ledgerKeeping,
   PURGE_RUN,
   type PurgePhase,
   type PurgeProgress,
@@ -36,7 +33,7 @@ import {
   stepProgress,
   stop,
 } from '../workflows/messages.ts';
-import { silence, toRetentionError, unavailable, withTimeLimit } from './temporal-errors.ts';
+import { toRetentionError, unavailable, withTimeLimit } from './temporal-errors.ts';
 
 const CONNECT_MS = 5_000;
 /** Without a worker nothing accepts: after this long we say so. */
@@ -101,21 +98,6 @@ export async function startKeepingLedger(client: Client): Promise<void> {
     });
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw unavailable(error);
-  }
-}
-
-/**
- * What the keeper of the ledger says of itself; undefined before the first worker started it. Throws
- * `WORKER_UNAVAILABLE` when nobody works.
- */
-export async function queryLedgerKeeping(client: Client): Promise<LedgerKeeping | undefined> {
-  try {
-    return await withTimeLimit(client, ACCEPT_MS, () =>
-      client.workflow.getHandle(KEEP_LEDGER_WORKFLOW_ID).query(ledgerKeeping),
-    );
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw await silence(client, error);
   }
 }
 

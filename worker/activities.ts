@@ -10,6 +10,7 @@ import { orchestrateActivities } from '../activities/orchestrate.ts';
 import type { Retain } from '../app/context.ts';
 import { disposeSlice } from '../app/dispose-slice.ts';
 import { requireLedgerInStep, requireStoreInStep } from '../app/ledger/in-step.ts';
+import { validWorker } from '../app/ledger/known-keys.ts';
 import { orchestration } from '../app/orchestrate.ts';
 import { storePool } from '../app/store-pool.ts';
 import { postgresGuard } from '../stores/postgres/guard-worker.ts';
@@ -59,10 +60,12 @@ export function workerActivities(
       const connection = await pool.connection(input.store, 'retain_worker');
       await requireLedgerInStep(ledger, retain.ledgerSigner);
       await requireStoreInStep(ledger, storeLedger(connection), input.run);
+      const { epochKeys, ledgerKeys } = retain;
+      // What another key seals would never enter the ledger.
+      await validWorker(ledger, ledgerKeys);
       const guard = postgresGuard(connection);
-      const signingKey = await retain.ledgerKeys.worker();
       const now = () => Date.now();
-      const deps = { guard, epochKeys: retain.epochKeys, signingKey, worker, now };
+      const deps = { guard, epochKeys, ledgerKeys, worker, now };
       return disposeSlice(deps, input, hooks);
     }),
     end: async () => {

@@ -8,6 +8,7 @@ import { storeOf } from '../app/ledger/open-ledger.ts';
 import type { Round } from '../app/ledger/round.ts';
 import type { StorePool } from '../app/store-pool.ts';
 import { type StoreLedger, storeLedger } from '../stores/postgres/ledger-source.ts';
+import { epochLooks } from './destroy-epochs.ts';
 import type { Logger } from './logging.ts';
 import type { Publication } from './publication.ts';
 
@@ -20,14 +21,23 @@ export function keptLedger(
   publication: Publication,
   logger: Logger,
 ): LedgerActivities {
+  /** Places that do not get signed heads, and why. */
+  const failing = new Map<string, string>();
   const places = delivery({
     ...publication,
     ledger: retain.control.ledger,
-    report: (target, code) =>
+    signedSize: async () => (await retain.ledgerSigner.last())?.size ?? 0,
+    report: (target, code) => {
+      failing.set(target, code);
       logger.warn(
         { target, code },
-        'a signed head could not be delivered; the next round tries again',
-      ),
+        'a signed head cannot be delivered there; it is tried again within a minute',
+      );
+    },
+    recovered: (target) => {
+      failing.delete(target);
+      logger.info({ target }, 'signed heads are delivered there again');
+    },
     now: () => Date.now(),
   });
   const stores = async (): Promise<string[]> => {
@@ -36,8 +46,10 @@ export function keptLedger(
   };
   const open = async (store: string): Promise<StoreLedger> =>
     storeLedger(await pool.connection(store, 'retain_worker'));
-  return ledgerActivities((signal, beat) =>
-    keepLedger(
+  const lookAtEpochs = epochLooks(retain, pool, logger);
+  return ledgerActivities(async (signal, beat) => {
+    const looking = lookAtEpochs();
+    const kept = await keepLedger(
       {
         ledger: retain.control.ledger,
         keys: retain.ledgerKeys,
@@ -55,8 +67,10 @@ export function keptLedger(
           report(logger, round);
         },
       },
-    ),
-  );
+    );
+    await looking;
+    return { ...kept, undelivered: [...failing].map(([place, code]) => ({ place, code })) };
+  });
 }
 
 function report(logger: Logger, { entries, size, oldestSeconds, troubled }: Round): void {

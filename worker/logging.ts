@@ -23,7 +23,7 @@ const FIELDS: ReadonlySet<string> = new Set([
   ...['service', 'queue', 'queues', 'lanes', 'zone', 'signal', 'version', 'address', 'server'],
   ...['picked', 'destroyed', 'held', 'blocked', 'changed', 'gone', 'withheld', 'durationMs'],
   ...['namespace', 'taskQueue', 'workflowId', 'workflowType', 'runId', 'workflowRunId'],
-  ...['entries', 'size', 'seconds'],
+  ...['entries', 'size', 'seconds', 'epoch'],
   ...['activityId', 'activityType', 'attempt', 'sdkComponent', 'target', 'workerDeployment'],
 ]);
 

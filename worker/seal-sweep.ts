@@ -1,5 +1,6 @@
 /** Beside the slices: seals what a crashed worker left, so that no batch waits for its lane to be worked again. */
 import { type Retain, scheduleInForce } from '../app/context.ts';
+import { validWorker } from '../app/ledger/known-keys.ts';
 import { sealBacklog } from '../app/seal.ts';
 import type { StorePool } from '../app/store-pool.ts';
 import { RetentionError } from '../domain/errors.ts';
@@ -35,13 +36,11 @@ async function sweep(
 ): Promise<void> {
   try {
     const { schedule } = await scheduleInForce(retain);
-    const signingKey = await retain.ledgerKeys.worker();
+    const { epochKeys, ledgerKeys } = retain;
+    await validWorker(retain.control.ledger, ledgerKeys);
     for (const store of Object.keys(schedule.stores)) {
       const guard = postgresGuard(await pool.connection(store, 'retain_worker'));
-      const lanes = await sealBacklog(
-        { guard, epochKeys: retain.epochKeys, signingKey, worker },
-        WAITING_SECONDS,
-      );
+      const lanes = await sealBacklog({ guard, epochKeys, ledgerKeys, worker }, WAITING_SECONDS);
       if (lanes > 0) logger.info({ store, lanes }, 'sealed what another worker left');
     }
   } catch (error) {

@@ -22,8 +22,12 @@ export async function keepLedger(carried?: LedgerKeeping): Promise<void> {
   setHandler(ledgerKeeping, () => state);
   for (let turn = 0; turn < LEDGER_TURNS; turn += 1) {
     try {
-      const { size, troubled = [] } = await activities.keepLedger();
-      state = { size, ...(troubled.length > 0 && { troubled }) };
+      const { size, troubled = [], undelivered = [] } = await activities.keepLedger();
+      state = {
+        size,
+        ...(troubled.length > 0 && { troubled }),
+        ...(undelivered.length > 0 && { undelivered }),
+      };
     } catch (error) {
       if (isCancellation(error)) throw error;
       state = { size: state.size, stoppedBy: codeOf(error) };

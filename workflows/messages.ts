@@ -3,6 +3,7 @@
  * histories that outlive a deploy: add optional fields, never rename or repurpose one.
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { Undelivered } from '../activities/contract.ts';
 import type { BatchCounts } from '../domain/disposal.ts';
 
 /** The workflow's type in Temporal. */
@@ -27,6 +28,8 @@ export interface LedgerKeeping {
   readonly stoppedBy?: string;
   /** Stores that it could not follow in its last turn, while it followed the others. */
   readonly troubled?: readonly { readonly store: string; readonly code: string }[];
+  /** Places that do not get signed heads. */
+  readonly undelivered?: readonly Undelivered[];
 }
 
 export const ledgerKeeping = defineQuery<LedgerKeeping>('ledgerKeeping');

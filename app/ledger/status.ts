@@ -10,7 +10,7 @@ export interface LedgerStatus {
   readonly size: number;
   /** Statements and batches without one. */
   readonly waiting: number;
-  /** How long the oldest of those has waited, by its store's clock. */
+  /** How long the oldest of those has waited: by its store's clock, statements of the control database by ours. */
   readonly oldestSeconds: number;
   /** Entries under the newest signed head; 0 before the first. */
   readonly signedSize: number;
@@ -20,9 +20,10 @@ export interface LedgerStatus {
 
 const MOST_OUTBOX_ROWS = 1_000;
 const LOOK_MS = 250;
+const MS_PER_SECOND = 1_000;
 
 /** Throws `LEDGER_MISSING` before the ledger begins. */
-export function ledgerStatus(retain: Retain): Promise<LedgerStatus> {
+export function ledgerStatus(retain: Retain, now = Date.now): Promise<LedgerStatus> {
   return withLedger(retain, async ({ store }) => {
     const { ledger } = retain.control;
     const { schedule } = await scheduleInForce(retain);
@@ -34,7 +35,11 @@ export function ledgerStatus(retain: Retain): Promise<LedgerStatus> {
       waiting += has.events.length + has.batches.length;
       oldestSeconds = Math.max(oldestSeconds, has.oldestSeconds);
     }
-    waiting += (await ledger.pending(MOST_OUTBOX_ROWS)).length;
+    const outbox = await ledger.pending(MOST_OUTBOX_ROWS);
+    waiting += outbox.length;
+    for (const { at } of outbox) {
+      oldestSeconds = Math.max(oldestSeconds, (now() - Date.parse(at)) / MS_PER_SECOND);
+    }
     const { origin, size } = await requireHead(ledger);
     const newest = await ledger.checkpoint();
     return {

@@ -1,4 +1,5 @@
-import { type Checked, examine } from '../../app/doctor.ts';
+import type { Checked } from '../../app/checked.ts';
+import { examine } from '../../app/doctor.ts';
 import { EXIT } from '../exit-codes.ts';
 import { table } from '../output/table.ts';
 import { environment, type Shell, withTemporal } from '../shell.ts';
@@ -6,7 +7,7 @@ import { environment, type Shell, withTemporal } from '../shell.ts';
 export async function doctor(shell: Shell): Promise<number> {
   const checks = await examine(await environment(shell), () =>
     withTemporal(shell, async ({ client }) => {
-      const { queryLedgerKeeping } = await import('../../app/temporal-client.ts');
+      const { queryLedgerKeeping } = await import('../../app/ledger/ask-keeper.ts');
       return queryLedgerKeeping(client);
     }),
   );

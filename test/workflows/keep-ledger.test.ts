@@ -17,12 +17,15 @@ test('one turn follows the other', async () => {
   await replay(history, ID);
 });
 
-test('a store that the ledger cannot follow is carried along until it can', async () => {
-  const troubled = [{ store: 'archive', code: 'LEDGER_BROKEN' }];
+test('a store that it cannot follow and a place that fails are carried along until they work', async () => {
+  const failing = {
+    troubled: [{ store: 'archive', code: 'LEDGER_BROKEN' }],
+    undelivered: [{ place: 'witness w1', code: 'unreachable' }],
+  };
   const script = new HistoryScript('keepLedger', undefined);
   for (let n = 1; n <= LEDGER_TURNS; n += 1)
-    script.task(turn).completed(n, { ...kept(n), troubled });
-  const { history } = script.task({ continuesAsNew: { size: LEDGER_TURNS, troubled } });
+    script.task(turn).completed(n, { ...kept(n), ...failing });
+  const { history } = script.task({ continuesAsNew: { size: LEDGER_TURNS, ...failing } });
   await replay(history, ID);
 });
 
