@@ -2,7 +2,7 @@
 import { parseSchedule } from '../config/schedule-file.ts';
 import type { ControlDb, InstalledSchedule, RunEntry } from '../db/client.ts';
 import { RetentionError } from '../domain/errors.ts';
-import type { RetentionSchedule, StoreDefinition } from '../domain/schedule.ts';
+import type { RetentionPeriod, RetentionSchedule, StoreDefinition } from '../domain/schedule.ts';
 import { didYouMean } from '../domain/suggest.ts';
 import {
   connectStore,
@@ -27,7 +27,7 @@ export interface ScheduleInForce extends InstalledSchedule {
 }
 
 /** The newest installed schedule, parsed; `SCHEDULE_NOT_INSTALLED` before the first. */
-export async function scheduleInForce(retain: Retain): Promise<ScheduleInForce> {
+export async function scheduleInForce(retain: Pick<Retain, 'control'>): Promise<ScheduleInForce> {
   const installed = await retain.control.latestSchedule();
   if (!installed) {
     throw new RetentionError(
@@ -44,6 +44,15 @@ export async function scheduleInForce(retain: Retain): Promise<ScheduleInForce> 
     );
   }
   return { ...installed, schedule };
+}
+
+/** What the schedule in force says of new epoch keys of a class; undefined for a class that it no longer has. */
+export async function epochKeysKeptFor(
+  retain: Pick<Retain, 'control'>,
+  recordClass: string,
+): Promise<RetentionPeriod | undefined> {
+  const { schedule } = await scheduleInForce(retain);
+  return schedule.stores[schedule.recordClasses[recordClass]?.store ?? '']?.epochKeysKeptFor;
 }
 
 /** The store of that name; the only one when no name is given. */

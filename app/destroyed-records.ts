@@ -3,6 +3,7 @@ import type { StoreConnection } from '../stores/postgres/connection.ts';
 import { asStore } from '../stores/postgres/driver-error.ts';
 import { guardApp } from '../stores/postgres/guard-app.ts';
 import type { Retain } from './context.ts';
+import type { EpochKey } from './epoch-keys.ts';
 import { lookupRecord } from './lookup.ts';
 
 /** One batch of the log. Instants are RFC 3339 UTC with microseconds. */
@@ -48,8 +49,15 @@ export async function findDestroyed(
   const found = await findStaged(connection, recordClass, keys);
   const guard = guardApp(connection);
   const runs = await guard.runsOfClass(recordClass);
+  // Read once, however many records are looked for.
+  let epochs: Promise<EpochKey[]> | undefined;
   const dependencies = {
-    epochKeys: retain.epochKeys,
+    epochKeys: {
+      all: (of: string) => {
+        epochs ??= retain.epochKeys.all(of);
+        return epochs;
+      },
+    },
     findRef: guard.findRef,
     runsOfClass: async () => runs,
   };

@@ -5,6 +5,7 @@ import type { StoreConnection } from '../stores/postgres/connection.ts';
 import { asStore } from '../stores/postgres/driver-error.ts';
 import { type Retain, scheduleInForce, storeNamed, withStore } from './context.ts';
 import { findDestroyed, type LogBatch } from './destroyed-records.ts';
+import { loggedEpochs } from './ledger/logged-epochs.ts';
 import { matchLiveStore } from './match-store.ts';
 import { aggregateOf, canonicalKey, recordClassNamed } from './record-keys.ts';
 
@@ -81,16 +82,28 @@ async function epochsOf(
 ): Promise<{ open: string[]; closed: ClosedEpoch[] }> {
   const rows = await asStore(
     store,
-    () => sql<{ epoch: string }[]>`
-      select key_epoch as epoch from retain_guard.key_epoch
+    () => sql<{ epoch: string; destroyedAt: string | null }[]>`
+      select key_epoch as epoch,
+             to_char(destroyed_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "destroyedAt"
+        from retain_guard.key_epoch
        where starts_with(key_epoch, ${`${recordClass}/`}) order by key_epoch`,
   );
-  const destroyed = await retain.control.ledger.destroyedEpochs();
   const open: string[] = [];
   const closed: ClosedEpoch[] = [];
-  for (const { epoch } of rows) {
+  for (const { epoch, destroyedAt } of rows) {
     if ((await retain.epochKeys.byId(epoch)) !== undefined) open.push(epoch);
-    else closed.push({ epoch, destroyedAt: destroyed.get(epoch) });
+    else
+      closed.push({ epoch, destroyedAt: destroyedAt ?? (await loggedEnd(retain, store, epoch)) });
   }
   return { open, closed };
+}
+
+/** For a store that was restored to before the key was destroyed. */
+async function loggedEnd(
+  { control }: Retain,
+  store: string,
+  epoch: string,
+): Promise<string | undefined> {
+  const logged = (await loggedEpochs(control.ledger)).find(({ id }) => id === epoch);
+  return logged?.uses.find((use) => use.store === store)?.destroyedAt;
 }

@@ -7,8 +7,10 @@ export interface LookupDependencies {
   readonly epochKeys: Pick<EpochKeys, 'all'>;
   /** The batch of the run that holds this 32-byte reference. */
   readonly findRef: (run: string, recordClass: string, ref: Buffer) => Promise<string | undefined>;
-  /** Runs that destroyed records of the class. */
-  readonly runsOfClass: (recordClass: string) => Promise<readonly string[]>;
+  /** Runs whose references of the class are sealed, each with every epoch that they were sealed under. */
+  readonly runsOfClass: (
+    recordClass: string,
+  ) => Promise<readonly { readonly run: string; readonly epoch: string }[]>;
 }
 
 /** One disposition of the record; the batch's header says the rest. */
@@ -44,8 +46,9 @@ export async function lookupRecord(
   }
   const found: FoundRecord[] = [];
   for (const epoch of epochs) {
+    const under = runs.filter((one) => one.epoch === epoch.id);
     const entries = await Promise.all(
-      runs.map(async (run) => {
+      under.map(async ({ run }) => {
         const { ref } = reference(runKey(epoch.key, run), encoded);
         const batch = await deps.findRef(run, recordClass, ref);
         return batch === undefined

@@ -1,10 +1,10 @@
 /** The one place where the environment becomes databases and keys. */
 import { type Env, storeUrl } from '../config/env.ts';
-import { openControlDb } from '../db/client.ts';
+import { type ControlDb, openControlDb } from '../db/client.ts';
 import { RetentionError } from '../domain/errors.ts';
 import { instantFromMillis } from '../domain/instant.ts';
 import type { StoreDefinition } from '../domain/schedule.ts';
-import type { Retain } from './context.ts';
+import { epochKeysKeptFor, type Retain } from './context.ts';
 import { type EpochKeys, fileEpochKeys } from './epoch-keys.ts';
 import { fileSigner } from './ledger/signer.ts';
 import { fileLedgerKeys, noKeyFolder, noLedgerKeys } from './ledger-keys.ts';
@@ -34,7 +34,7 @@ export async function openRetain(
   return {
     control,
     ...storesOf(env),
-    epochKeys: epochKeysOf(env),
+    epochKeys: epochKeysOf(env, control),
     ...ledgerOf(env),
     end: () => control.end(),
   };
@@ -54,9 +54,11 @@ function ledgerOf(env: Env): Pick<Retain, 'ledgerKeys' | 'ledgerSigner'> {
   return { ledgerKeys: keys, ledgerSigner: fileSigner(env.keyDir, keys) };
 }
 
-function epochKeysOf(env: Env): EpochKeys {
+function epochKeysOf(env: Env, control: ControlDb): EpochKeys {
   if (env.keyDir !== undefined) {
-    return fileEpochKeys(env.keyDir, () => instantFromMillis(Date.now()));
+    return fileEpochKeys(env.keyDir, () => instantFromMillis(Date.now()), {
+      keptFor: (recordClass) => epochKeysKeptFor({ control }, recordClass),
+    });
   }
   const missing = (): Promise<never> =>
     Promise.reject(
@@ -66,5 +68,5 @@ function epochKeysOf(env: Env): EpochKeys {
         { variable: 'RETAIN_KEY_DIR' },
       ),
     );
-  return { forWriting: missing, byId: missing, all: missing };
+  return { forWriting: missing, byId: missing, all: missing, destroy: missing };
 }

@@ -33,7 +33,7 @@ export const VERIFY_EXIT = { ok: 0, usage: 2, policy: 10, malformed: 14, broken:
 
 export const VERIFY_EXIT_MEANINGS: readonly (readonly [number, string])[] = [
   [VERIFY_EXIT.ok, 'verified (with --sample: every proof asked for holds)'],
-  [1, 'the same, with warnings: a run is not over, a clock went back'],
+  [1, 'the same, with warnings: a run is not over, a check was skipped'],
   [VERIFY_EXIT.usage, 'wrong usage'],
   [VERIFY_EXIT.policy, 'the policy, the checkpoint or a signature on it is wrong'],
   [11, 'not enough witnesses have cosigned'],

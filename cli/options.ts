@@ -30,7 +30,7 @@ export interface ExportOptions extends CommonOptions {
   readonly extract?: 'csv' | 'jsonl';
   readonly class?: string;
   readonly from?: string;
-  readonly until?: string;
+  readonly toDate?: string;
 }
 
 export interface VerifyOptions extends CommonOptions {
@@ -39,6 +39,8 @@ export interface VerifyOptions extends CommonOptions {
   readonly policy: string;
   readonly since?: string;
   readonly maxAge?: string;
+  /** The log that is meant, when the policy trusts several. */
+  readonly origin?: string;
   readonly sample?: string;
   /** False for `--no-save`. */
   readonly save: boolean;

@@ -29,6 +29,8 @@ export interface LedgerAudit {
   tiles(level: number, from: number, to: number): Promise<ControlRow[]>;
   /** Stored checkpoints above `from` entries and up to `to`; `note` is the whole text. */
   checkpoints(from: number, to: number): Promise<ControlRow[]>;
+  /** Stored timestamps, of the same sizes; `response` is hex. */
+  timestamps(from: number, to: number): Promise<ControlRow[]>;
   /** Rows of the outbox by their index, `to` exclusive. */
   outbox(from: number, to: number): Promise<ControlRow[]>;
   /** Rows of the outbox without an index: their number, kind, and seconds since they were written. */
@@ -37,6 +39,8 @@ export interface LedgerAudit {
   /** Schedule versions of which the outbox has told nothing. */
   untoldSchedules(): Promise<ControlRow[]>;
   runs(runIds: readonly string[]): Promise<ControlRow[]>;
+  /** Rows of the index of runs in the order of their ids, after this one: a page of at most 1,000. */
+  allRuns(after: string | undefined): Promise<ControlRow[]>;
   /** Last headers of the lanes of these runs of one source. */
   lanes(source: string, runIds: readonly string[]): Promise<ControlRow[]>;
   /** Batches that were kept beside the tree because their store lost them. */
@@ -77,6 +81,10 @@ export function ledgerAudit(
     checkpoints: (from, to) =>
       rows(sql`
         select size::text as key, note from retain.log_checkpoint where size > ${from} and size <= ${to}`),
+    timestamps: (from, to) =>
+      rows(sql`
+        select size::text as key, note, encode(response, 'hex') as response
+          from retain.log_timestamp where size > ${from} and size <= ${to}`),
     outbox: (from, to) => rows(outboxBetween(from, to)),
     waitingOutbox: () =>
       rows(sql`
@@ -93,6 +101,10 @@ export function ledgerAudit(
          where not exists (select from retain.log_outbox o
                             where o.kind = 'rule.version' and o.body ->> 'version' = v.version::text)`),
     runs: (runIds) => among(uuids(runIds), runRows),
+    allRuns: (after) =>
+      rows(sql`
+        select run_id::text as key, store from retain.run
+         where ${after ?? null}::uuid is null or run_id > ${after ?? null}::uuid order by run_id limit 1000`),
     lanes: (source, runIds) =>
       among(
         uuids(runIds),
@@ -166,6 +178,11 @@ const outsideOf = (size: number): SQL => sql`
    where first_index < 0 or first_index >= ${size}
   union all
   select 'retain.log_checkpoint', size::text from retain.log_checkpoint where size <= 0 or size > ${size}
+  union all
+  select 'retain.log_timestamp', size::text from retain.log_timestamp where size <= 0 or size > ${size}
+  union all
+  select 'retain.log_kept', batch_id::text from retain.log_kept k
+   where not exists (select from retain.log_seq s where s.batch_id = k.batch_id)
   union all
   select 'retain.log_tile', level || '/' || tile_index from retain.log_tile
    where level < 1 or tile_index < 0

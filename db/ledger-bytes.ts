@@ -1,13 +1,14 @@
 /** Where entries came from, and what of the tree is kept. */
 import { and, asc, between, desc, eq, gt, gte, inArray, lte, sql } from 'drizzle-orm';
 import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
+import { says } from './entry-says.ts';
 import type { Ask, LedgerDb, LogRange } from './ledger.ts';
-import { logKept, logSeq, logTile } from './ledger-schema.ts';
+import { logSeq, logTile } from './ledger-schema.ts';
 
 export function bytesOf(
   db: PostgresJsDatabase,
   ask: Ask,
-): Pick<LedgerDb, 'closedSince' | 'ranges' | 'statements' | 'tile' | 'keep' | 'kept'> {
+): Pick<LedgerDb, 'closedSince' | 'ranges' | 'statements' | 'statementsOfRun' | 'tile'> {
   return {
     ranges: (from, to) => ask(() => ranges(db, from, to)),
     statements: (kinds) =>
@@ -16,6 +17,14 @@ export function bytesOf(
           .select()
           .from(logSeq)
           .where(inArray(logSeq.kind, [...kinds]))
+          .orderBy(asc(logSeq.firstIndex)),
+      ),
+    statementsOfRun: (run) =>
+      ask(() =>
+        db
+          .select()
+          .from(logSeq)
+          .where(and(inArray(logSeq.kind, RUN_KINDS), says(logSeq.entry, 'run', run)))
           .orderBy(asc(logSeq.firstIndex)),
       ),
     tile: (level, tileIndex) =>
@@ -35,15 +44,10 @@ export function bytesOf(
           .limit(1);
         return rows.length > 0;
       }),
-    keep: (batchId, header, refs) =>
-      ask(
-        async () =>
-          void (await db.insert(logKept).values({ batchId, header, refs }).onConflictDoNothing()),
-      ),
-    kept: (batchId) =>
-      ask(async () => (await db.select().from(logKept).where(eq(logKept.batchId, batchId)))[0]),
   };
 }
+
+const RUN_KINDS = ['plan', 'approval', 'run.open', 'run.close'];
 
 async function ranges(db: PostgresJsDatabase, from: number, to: number): Promise<LogRange[]> {
   const [first] = await db

@@ -80,18 +80,13 @@ export interface LedgerDb {
   genesis(): Promise<Buffer | undefined>;
   /** Begins the log with its signed genesis. Refused (`LEDGER_EXISTS`) when there is one. */
   begin(head: LogHead, genesis: Buffer): Promise<void>;
-  /** Adds a statement that the admin key signed. */
-  addSigned(kind: string, entry: Buffer): Promise<void>;
-  /** Adds a statement for the sequencer to sign. */
-  addStatement(
-    kind: string,
-    body: Readonly<Record<string, unknown>>,
-    names: Readonly<Record<string, string>>,
-  ): Promise<void>;
-  /** Outbox rows without an index: the genesis, then oldest first. */
+  /**
+   * Adds a `key` statement that the admin key signed. False, and nothing is added, when one that says the same
+   * of this key is there already, appended or not: of several at once one is added.
+   */
+  addKey(key: { readonly name: string; readonly state: string }, entry: Buffer): Promise<boolean>;
+  /** Outbox rows without an index: the genesis, what the admin key signed, then the others; each oldest first. */
   pending(limit: number): Promise<OutboxRow[]>;
-  /** Epochs whose key was destroyed, and when (RFC 3339 UTC). */
-  destroyedEpochs(): Promise<Map<string, string>>;
   sourceEnd(source: string): Promise<SourceEnd | undefined>;
   laneEnds(source: string, runIds: readonly string[]): Promise<LaneEnd[]>;
   /** Which of these batches are in the log already, with their first index. */
@@ -104,10 +99,16 @@ export interface LedgerDb {
   ranges(from: number, to: number): Promise<LogRange[]>;
   /** All statements of these kinds, in order. */
   statements(kinds: readonly string[]): Promise<LogRange[]>;
+  /** Plan, approval, beginning and end of a run, in order. */
+  statementsOfRun(run: string): Promise<LogRange[]>;
   tile(level: number, tileIndex: number): Promise<Buffer | undefined>;
-  /** Keeps the bytes of a batch that its store has lost. */
+  /** Keeps the bytes of a batch that its store has lost, in the place of others. */
   keep(batchId: string, header: Buffer, refs: Buffer): Promise<void>;
   kept(batchId: string): Promise<{ readonly header: Buffer; readonly refs: Buffer } | undefined>;
+  /** Headers of the kept batches of this record class or of this run. */
+  keptHeaders(of: 'class' | 'run', name: string): Promise<Buffer[]>;
+  /** Whether the kept batch has this 32-byte reference. */
+  keptHas(batchId: string, ref: Buffer): Promise<boolean>;
   addCheckpoint(size: number, note: string): Promise<void>;
   addTimestamp(size: number, note: string, response: Buffer): Promise<void>;
   /** The newest timestamp of a head of at least `size` entries; undefined when there is none. */

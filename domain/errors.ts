@@ -40,7 +40,9 @@ export const ERROR_CODES = {
   EPOCH_KEY_MISMATCH: 'config',
   EPOCH_KEY_EXPOSED: 'config',
   EPOCH_KEY_INVALID: 'config',
+  EPOCH_KEY_DESTROYED: 'config',
   LEDGER_KEY_MISSING: 'config',
+  SIGNER_REVOKED: 'config',
   LEDGER_MISSING: 'config',
   LEDGER_SIGNER_UNREADABLE: 'config',
   POLICY_INVALID: 'config',
@@ -74,9 +76,12 @@ export const ERROR_CODES = {
   CONFIRMATION_MISSING: 'refusal',
   DECLINED: 'refusal',
   LEDGER_ENTRY_TOO_LARGE: 'refusal',
+  EPOCH_KEY_IN_USE: 'refusal',
+  EPOCH_KEY_HELD: 'refusal',
   LEDGER_EXISTS: 'refusal',
   CERTIFICATE_NOTHING: 'refusal',
   CERTIFICATE_TOO_LARGE: 'refusal',
+  CERTIFICATE_NAME_LOST: 'refusal',
 
   // the governed system
   SCHEMA_DRIFT: 'store',

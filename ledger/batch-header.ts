@@ -5,6 +5,7 @@ import type { SigningKey } from './ed25519.ts';
 import { type JsonObject, signEntry } from './entry.ts';
 import { packReferences, runKey } from './references.ts';
 import { REFERENCE_BYTES } from './sort-references.ts';
+import { NO_PREVIOUS } from './statements.ts';
 
 /** The step of the approved plan that the batch belongs to. */
 export interface SealedStep {
@@ -74,7 +75,6 @@ export interface Seal {
 }
 
 const SHA256_HEX = /^[0-9a-f]{64}$/;
-const NO_HEADER = '0'.repeat(64);
 const MICROSECONDS_UTC = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{6}Z$/;
 
 /**
@@ -159,7 +159,7 @@ function checkHeader({ step, batch, items, context }: BatchHeaderInput): void {
   );
   invariant(batch.seq >= 1, 'Sequence numbers count from 1.');
   invariant(
-    (batch.seq === 1) === (context.prev === NO_HEADER),
+    (batch.seq === 1) === (context.prev === NO_PREVIOUS),
     'Exactly the first header of a lane has no predecessor.',
   );
 }

@@ -15,6 +15,11 @@ export interface BatchInOrder {
   readonly seq: number;
 }
 
+/** What a lane is called within its run. */
+export function laneName({ step, lane }: Pick<BatchInOrder, 'step' | 'lane'>): string {
+  return `${step}/${lane}`;
+}
+
 export type InOrder<S, B> = { readonly statement: S } | { readonly batch: B };
 
 /**

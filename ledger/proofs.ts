@@ -66,7 +66,7 @@ async function hashesOf(
 
 /** Reads hashes of nodes of the tree of `size` leaves. */
 function nodeReader(readTile: ReadTile, size: number): (node: TreeNode) => Promise<Buffer> {
-  const tileOf = eachTileOnce(readTile, size);
+  const tileOf = tilesOf(eachTileOnce(readTile), size);
 
   /** Hashes of a level, `from` up to `to`, all of one tile. */
   async function hashes(level: number, from: number, to: number): Promise<Buffer> {
@@ -96,12 +96,23 @@ function nodeReader(readTile: ReadTile, size: number): (node: TreeNode) => Promi
   };
 }
 
-function eachTileOnce(
+/** Proofs of neighbours need the same tiles: each is read once. */
+export function eachTileOnce(readTile: ReadTile): ReadTile {
+  const tiles = new Map<string, Promise<Buffer>>();
+  return (level, index, width) => {
+    const name = `${level}/${index}/${width}`;
+    const tile = tiles.get(name) ?? readTile(level, index, width);
+    tiles.set(name, tile);
+    return tile;
+  };
+}
+
+/** The tiles of the tree of `size` leaves, as wide as they are in it. */
+function tilesOf(
   readTile: ReadTile,
   size: number,
 ): (level: number, index: number) => Promise<Buffer> {
-  const tiles = new Map<string, Promise<Buffer>>();
-  const read = async (level: number, index: number): Promise<Buffer> => {
+  return async (level, index) => {
     const width = Math.min(TILE_WIDTH, hashesAt(level, size) - index * TILE_WIDTH);
     const tile = await readTile(level, index, width);
     if (tile.length === width * HASH_BYTES) return tile;
@@ -110,12 +121,6 @@ function eachTileOnce(
       'A tile has not the number of hashes that a tree of this size needs; fetch it again or report it.',
       { level, index, width, bytes: tile.length },
     );
-  };
-  return (level, index) => {
-    const key = `${level}/${index}`;
-    const tile = tiles.get(key) ?? read(level, index);
-    tiles.set(key, tile);
-    return tile;
   };
 }
 

@@ -65,6 +65,11 @@ export function oneOf<const T extends readonly (string | number | boolean)[]>(
   };
 }
 
+/** A value of the shape, or null. */
+export function nullable<T>(shape: Shape<T>): Shape<T | null> {
+  return (value, at) => (value === null ? null : shape(value, at));
+}
+
 /** An object with exactly these fields. */
 export function object<F extends Fields>(fields: F): Shape<ReadFields<F>> {
   return (value, at) => {

@@ -12,6 +12,7 @@ import {
   mapping,
   matching,
   microsecondsUtc,
+  nullable,
   object,
   oneOf,
   positive,
@@ -34,6 +35,7 @@ export const NO_PREVIOUS = '0'.repeat(64);
 
 const ref = sha256Hex;
 const source = matching(/^(?:control|store:[a-z][a-z0-9_]*)$/, 'control or store:<id>');
+const storeSource = matching(/^store:[a-z][a-z0-9_]*$/, 'store:<id>');
 const origin = where(text, isOrigin, 'an origin is a host and a path without a scheme');
 const action = oneOf('delete', 'anonymise', 'reduce');
 const totals = object({ batches: count, records: count });
@@ -197,7 +199,12 @@ const STATEMENTS = {
     released_at: utcInstant,
     released_by: ref,
   }),
-  'epoch.open': object({ ...told, kind: oneOf('epoch.open'), ...epoch }),
+  'epoch.open': object({
+    ...told,
+    kind: oneOf('epoch.open'),
+    ...epoch,
+    destroy_after: nullable(day),
+  }),
   'epoch.destroy': object({ ...told, kind: oneOf('epoch.destroy'), ...epoch }),
   key: (value: unknown, at: string) => (isOfLog(value) ? logKey(value, at) : signerKey(value, at)),
   replay: object({
@@ -207,6 +214,10 @@ const STATEMENTS = {
     size_after: count,
     root_after: sha256Hex,
     sources: mapping(source, count),
+    lost: mapping(
+      storeSource,
+      object({ after: count, batches: object({ count, sha256: sha256Hex }) }),
+    ),
     runs_abandoned: list(uuid),
     at: utcInstant,
   }),

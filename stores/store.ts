@@ -2,6 +2,7 @@
  * The port through which Retain destroys. One guard per governed store; adapters are self-contained
  * and as native as their store.
  */
+import type { CalendarDate } from '../domain/civil.ts';
 import type {
   BatchCounts,
   BatchIdentity,
@@ -80,10 +81,15 @@ export interface DisposalGuard {
   /** SHA-256 of the last sealed header entry of the lane, hex; 64 zeros before the first. */
   lastHeaderSha256(lane: LaneId): Promise<string>;
   /**
-   * Binds an epoch to its key by a 32-byte commitment, before anything is destroyed under it. MUST refuse
-   * (`EPOCH_KEY_MISMATCH`) another key of the same name.
+   * Binds an epoch to its key by a 32-byte commitment, and to the last day on which the key is kept, before
+   * anything is destroyed under it. MUST refuse (`EPOCH_KEY_MISMATCH`) another key of the same name, and
+   * (`EPOCH_KEY_DESTROYED`) one that was destroyed.
    */
-  registerEpoch(keyEpoch: string, commitment: Buffer): Promise<void>;
+  registerEpoch(
+    keyEpoch: string,
+    commitment: Buffer,
+    destroyAfter: CalendarDate | null,
+  ): Promise<void>;
   /** False when the batch was sealed before. */
   sealBatch(sealed: SealedBatch): Promise<boolean>;
   /** The store's own clock, RFC 3339 UTC. */

@@ -6,21 +6,27 @@ import { RetentionError } from '../../domain/errors.ts';
 import type { TreeHead } from '../../ledger/checkpoint.ts';
 import { rootOf } from '../../ledger/open-tree.ts';
 import type { LogSource } from '../../ledger/verify/log-source.ts';
+import type { Replay } from '../../ledger/verify/verify-log.ts';
 import type { Retain } from '../context.ts';
 import { type Comparison, openComparison } from './compare/comparison.ts';
 import type { Ends } from './compare/ends.ts';
 import { type DatabaseFinding, found } from './compare/findings.ts';
 import { compareGuard } from './compare/guard.ts';
+import { comparePublishedHead } from './compare/heads.ts';
+import { compareLacking } from './compare/kept-rows.ts';
 import { compareLeftovers } from './compare/leftovers.ts';
 import { pagesOf } from './compare/piece.ts';
+import { comparePlannedRuns } from './compare/planned-runs.ts';
 import { excess } from './compare/rows.ts';
-import { beginWalk, compareHead, comparePage, type Walk } from './compare/walk.ts';
+import { beginWalk, compareHead, comparePublished, type Walk } from './compare/walk.ts';
 import { publishedParts } from './published-log.ts';
 
 /** A published log that was verified, and the head that it was verified under. */
 export interface VerifiedLog {
   readonly source: LogSource;
   readonly head: Pick<TreeHead, 'origin' | 'size' | 'root'>;
+  /** The restores that it tells of. */
+  readonly replays: readonly Replay[];
 }
 
 export interface CompareOptions {
@@ -39,7 +45,7 @@ const LATEST_SECONDS = 60;
  * Compares the control database and every store that the log names with a verified log, and answers each
  * difference as it is found. Changes nothing; needs no right but to read (role `retain_auditor`, or
  * `retain_app`). Workers may go on meanwhile: what is new is compared with the rows that are new. Memory is
- * that of a page of the log, of open runs, and of damage. Throws `LEDGER_MALFORMED` when the published log is
+ * that of a page of the log, of open runs, of damage, and 36 characters for each run. Throws `LEDGER_MALFORMED` when the published log is
  * not the one that was verified, and what databases that do not answer throw.
  */
 export async function* compareDatabase(
@@ -59,20 +65,23 @@ export async function* compareDatabase(
 
 async function* compareAll(
   retain: Retain,
-  { source, head }: VerifiedLog,
+  { source, head, replays }: VerifiedLog,
   { onProgress, onSkipped = () => undefined }: CompareOptions,
 ): Finds {
   const comparison = await openComparison(retain, onSkipped);
   try {
-    const walk = await beginWalk(comparison, head.origin);
+    const walk = beginWalk(comparison, head.origin, replays);
     for await (const page of pagesOf(publishedParts(source, head.size), 0)) {
-      yield* comparePage(walk, page);
+      yield* comparePublished(walk, page);
       onProgress?.(page.to, head.size);
     }
     requireVerified(walk, head.root);
+    yield* await comparePublishedHead(comparison, head.size);
     yield* compareHead(walk, onSkipped);
+    yield* compareLacking(comparison, walk.restores, walk.kept);
     for (const name of sourcesOf(walk.ends)) yield* compareStore(walk, name, onSkipped);
     yield* compareControl(comparison);
+    yield* comparePlannedRuns(comparison, walk.ends);
     yield* comparison.take();
   } finally {
     await comparison.end();
@@ -95,7 +104,7 @@ function sourcesOf({ sources, batches }: Ends): Set<string> {
 }
 
 async function* compareStore(
-  { comparison, restores, ends, tree }: Walk,
+  { comparison, restores, ends, keys, tree }: Walk,
   source: string,
   onSkipped: (what: string) => void,
 ): Finds {
@@ -106,7 +115,8 @@ async function* compareStore(
     yield* await compareGuard(comparison, source, connection, onSkipped);
     yield* comparison.take();
   }
-  yield* compareLeftovers({ comparison, restores, ends, source, connection, size: tree.size });
+  const store = { comparison, restores, ends, keys, source, connection };
+  yield* compareLeftovers({ ...store, size: tree.size });
 }
 
 /** Statements of the control database that wait, and schedule versions that it has told nothing of. */

@@ -4,6 +4,7 @@ import { decodeEntry } from '../../ledger/entry.ts';
 import { HASH_BYTES } from '../../ledger/hashing.ts';
 import { readStatement } from '../../ledger/statements.ts';
 import type { Retain } from '../context.ts';
+import { asLogged } from './log-reader.ts';
 import type { OpenLedger } from './open-ledger.ts';
 
 export interface ExtractFilter {
@@ -42,12 +43,13 @@ export async function* extractLines(
   size: number,
   filter: ExtractFilter,
 ): AsyncGenerator<ExtractLine> {
+  const read = asLogged(retain.control.ledger, readSealed);
   for (let from = 0; from < size; from += ENTRIES_AT_ONCE) {
     const to = Math.min(from + ENTRIES_AT_ONCE, size);
     for (const range of await retain.control.ledger.ranges(from, to)) {
       // A range that began in the window before was told there.
       if (range.batchId === null || range.firstIndex < from) continue;
-      const sealed = await readSealed(range.source, range.batchId);
+      const sealed = await read(range.source, range.batchId);
       if (sealed !== undefined) yield* linesOf(range.firstIndex, sealed, filter);
     }
   }

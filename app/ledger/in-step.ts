@@ -37,25 +37,35 @@ export async function requireLedgerInStep(
 
 /**
  * Refuses with `LEDGER_BEHIND` when a store does not know the last statement that the ledger has from it, by
- * number and instant, or fewer batches of the run: holds that it has forgotten would not be honoured.
+ * number and instant, or fewer batches of the run, where one is named: holds that it has forgotten would not be
+ * honoured.
  */
 export async function requireStoreInStep(
   ledger: Pick<LedgerDb, 'sourceEnd' | 'laneEnds' | 'statementsOf'>,
   store: Pick<StoreLedger, 'store' | 'toldAt' | 'resumedAfter' | 'laneSeqs'>,
-  run: string,
+  run?: string,
 ): Promise<void> {
   const source = `store:${store.store}`;
-  const lanes = await ledger.laneEnds(source, [run]);
-  const seqs = new Map(
-    (await store.laneSeqs(run)).map((lane) => [`${lane.step} ${lane.lane}`, lane.seq]),
-  );
-  const forgot = lanes.some(({ step, lane, seq }) => (seqs.get(`${step} ${lane}`) ?? 0) < seq);
+  const forgot = run !== undefined && (await forgotBatches(ledger, store, source, run));
   if (!forgot && (await knowsLastStatement(ledger, store, source))) return;
   throw new RetentionError(
     'LEDGER_BEHIND',
     `Store ${store.store} does not know what it told the ledger: it was restored from a backup. Run: retain log recover`,
     { store: store.store },
   );
+}
+
+async function forgotBatches(
+  ledger: Pick<LedgerDb, 'laneEnds'>,
+  store: Pick<StoreLedger, 'laneSeqs'>,
+  source: string,
+  run: string,
+): Promise<boolean> {
+  const lanes = await ledger.laneEnds(source, [run]);
+  const seqs = new Map(
+    (await store.laneSeqs(run)).map((lane) => [`${lane.step} ${lane.lane}`, lane.seq]),
+  );
+  return lanes.some(({ step, lane, seq }) => (seqs.get(`${step} ${lane}`) ?? 0) < seq);
 }
 
 async function knowsLastStatement(

@@ -20,6 +20,14 @@ export interface LogReader {
 export type ReadSealed = (source: string, batch: string) => Promise<SealedBytes | undefined>;
 
 /**
+ * The bytes of a batch as the log has them: what a store lost in a restore is kept beside the tree, and what
+ * it sealed anew since has another header than the log.
+ */
+export function asLogged(ledger: Pick<LedgerDb, 'kept'>, readSealed: ReadSealed): ReadSealed {
+  return async (source, batch) => (await ledger.kept(batch)) ?? readSealed(source, batch);
+}
+
+/**
  * A reader of the log up to `head`. Throws `LEDGER_BROKEN` when a store no longer has a batch
  * that the log counts.
  */
@@ -28,9 +36,11 @@ export function logReader(
   head: LogHead,
   readSealed: ReadSealed,
 ): LogReader {
+  const read = asLogged(ledger, readSealed);
+
   async function* entries(from: number, to: number): AsyncGenerator<Buffer> {
     for (const range of await ledger.ranges(from, to)) {
-      const { header, refs } = await bytesOf(ledger, range, readSealed);
+      const { header, refs } = await bytesOf(range, read);
       const first = Math.max(from - range.firstIndex, 0);
       const last = Math.min(to - range.firstIndex, range.leaves);
       const headerSha256 = entrySha256(header);
@@ -55,7 +65,7 @@ export function logReader(
     const [from, to] = [index * TILE_WIDTH, index * TILE_WIDTH + width];
     const leaves = Buffer.alloc(width * HASH_BYTES);
     for (const range of await ledger.ranges(from, to)) {
-      const { header, refs } = await bytesOf(ledger, range, readSealed);
+      const { header, refs } = await bytesOf(range, read);
       const first = Math.max(from - range.firstIndex, 0);
       const last = Math.min(to - range.firstIndex, range.leaves);
       const hashes = leavesOf(range, header, refs, first, last);
@@ -91,16 +101,9 @@ function leavesOf(
   return first === 0 ? hashes : hashes.subarray(HASH_BYTES);
 }
 
-/** What a store lost in a restore is kept beside the tree. */
-async function bytesOf(
-  ledger: Pick<LedgerDb, 'kept'>,
-  range: LogRange,
-  readSealed: ReadSealed,
-): Promise<SealedBytes> {
+async function bytesOf(range: LogRange, read: ReadSealed): Promise<SealedBytes> {
   if (range.entry !== null) return { header: range.entry, refs: Buffer.alloc(0) };
-  const batch = range.batchId ?? '';
-  // A restored store may have sealed the batch anew, with another header than the log has.
-  const sealed = (await ledger.kept(batch)) ?? (await readSealed(range.source, batch));
+  const sealed = await read(range.source, range.batchId ?? '');
   if (sealed === undefined || sealed.refs.length !== (range.leaves - 1) * HASH_BYTES) {
     throw lost(`a batch of ${range.source} at index ${range.firstIndex}`);
   }

@@ -2,7 +2,7 @@
 import type { LaneEnd, SourceEnd } from '../../db/ledger.ts';
 import { entrySha256 } from '../../ledger/entry.ts';
 import type { KnownHold } from '../../stores/postgres/ledger-source.ts';
-import { laneName } from './check-seal.ts';
+import { laneOfRun } from './check-seal.ts';
 import type { PublishedPart } from './published-log.ts';
 
 export interface LoggedEvent {
@@ -24,6 +24,8 @@ export interface LoggedStatements {
   openRuns(): string[];
   /** The holds of a source that were placed and not released. */
   holdsInForce(source: string): KnownHold[];
+  /** Names of the worker keys that were revoked. */
+  revokedWorkers(): string[];
   /** The highest number and version of a hold of a source; 0 without any. */
   lastHold(source: string): { readonly hold: number; readonly holdVersion: number };
   /** Takes the next part in. */
@@ -38,6 +40,7 @@ export function loggedStatements(): LoggedStatements {
   const opened = new Set<string>();
   const holds = new Map<string, Map<number, KnownHold>>();
   const last = new Map<string, { hold: number; holdVersion: number }>();
+  const revoked = new Set<string>();
   return {
     sources,
     lanes,
@@ -45,14 +48,22 @@ export function loggedStatements(): LoggedStatements {
     allRuns: () => [...opened],
     openRuns: () => [...runs],
     holdsInForce: (source) => [...(holds.get(source)?.values() ?? [])],
+    revokedWorkers: () => [...revoked],
     lastHold: (source) => last.get(source) ?? { hold: 0, holdVersion: 0 },
     hear({ firstIndex, entry, statement }) {
       if (statement.kind === 'batch') {
         const { store, run, step, lane, seq } = statement;
         const headerSha256 = entrySha256(entry.bytes);
         const end = { source: `store:${store}`, runId: run, step, lane, seq, headerSha256 };
-        lanes.set(laneName(statement), end);
+        lanes.set(laneOfRun(statement), end);
         return;
+      }
+      if (
+        statement.kind === 'key' &&
+        statement.role === 'worker' &&
+        statement.state === 'revoked'
+      ) {
+        revoked.add(statement.name);
       }
       if (statement.kind === 'replay') for (const run of statement.runs_abandoned) runs.delete(run);
       if (!('source' in statement)) return;

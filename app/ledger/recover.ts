@@ -6,20 +6,15 @@
  */
 import type { LogHead } from '../../db/ledger.ts';
 import { RetentionError } from '../../domain/errors.ts';
-import { instantFromMillis } from '../../domain/instant.ts';
-import { signEntry } from '../../ledger/entry.ts';
 import type { LogSource } from '../../ledger/verify/log-source.ts';
 import type { KnownHold } from '../../stores/postgres/ledger-source.ts';
 import type { Retain } from '../context.ts';
+import { bringBack, type Loss } from './bring-back.ts';
+import { revokedWorkers, toldKeys } from './known-keys.ts';
 import { type LoggedStatements, loggedStatements } from './logged-statements.ts';
+import { type LostTally, lostTally } from './lost-batches.ts';
 import { type OpenLedger, withLedger } from './open-ledger.ts';
-import {
-  type PublishedPart,
-  publishedHead,
-  publishedParts,
-  publishedRoot,
-} from './published-log.ts';
-import { MOST_LEAVES_PER_COMMIT, type TreeBuilder, treeBuilder } from './tree-builder.ts';
+import { publishedHead, publishedParts, publishedRoot } from './published-log.ts';
 
 export interface Recovered {
   /** Entries that came back. */
@@ -29,9 +24,6 @@ export interface Recovered {
   readonly kept: number;
   readonly runsAbandoned: readonly string[];
 }
-
-/** More than ever waits: each is a schedule that was installed or a key that changed. */
-const MOST_OUTBOX_ROWS = 100_000;
 
 /**
  * Throws `LEDGER_FORKED` when the copy is not the log that was signed last or the database has another
@@ -50,9 +42,13 @@ export async function recoverLedger(
     const stores = [...logged.sources.keys()].filter((name) => name !== 'control');
     const runsAbandoned = logged.openRuns();
     for (const name of stores) await requireHoldsNamed(ledger, name, logged, lostHolds);
-    for (const name of stores) await fitStore(ledger, name, logged);
-    const kept = await keepLostBatches(retain, ledger, source, signed.size);
-    const size = await bringBack(retain, source, ledger.head, signed, runsAbandoned);
+    const revoked = revokedWorkers(await toldKeys(retain.control.ledger));
+    for (const name of stores) await fitStore(ledger, name, logged, revoked);
+    const batches = await keepLostBatches(retain, ledger, source, signed.size);
+    const lost: Record<string, Loss> = {};
+    for (const name of stores) lost[name] = await lossOf(ledger, name, logged, batches);
+    const size = await bringBack(retain, source, ledger.head, signed, { runsAbandoned, lost });
+    const kept = Object.values(lost).reduce((sum, one) => sum + one.batches.count, 0);
     return { entries: signed.size - ledger.head.size, size, kept, runsAbandoned };
   });
 }
@@ -124,8 +120,16 @@ async function requireHoldsNamed(
 }
 
 /** What store and log both know gets its place; what only the store knows is numbered after the log's. */
-async function fitStore(ledger: OpenLedger, name: string, logged: LoggedStatements): Promise<void> {
+async function fitStore(
+  ledger: OpenLedger,
+  name: string,
+  logged: LoggedStatements,
+  revoked: readonly string[],
+): Promise<void> {
   const store = await ledger.store(name);
+  // Either database may have forgotten them.
+  for (const key of new Set([...logged.revokedWorkers(), ...revoked]))
+    await store.revokeSigner(key);
   const byNumber = new Map(logged.events(name).map((event) => [event.n, event]));
   const known = (await store.waiting()).events.flatMap(({ n, kind, at }) => {
     const inLog = byNumber.get(n);
@@ -145,101 +149,30 @@ async function keepLostBatches(
   ledger: OpenLedger,
   source: LogSource,
   size: number,
-): Promise<number> {
-  let kept = 0;
+): Promise<LostTally> {
+  const lost = lostTally();
+  const { ledger: tree } = retain.control;
   for await (const { entry, statement, refs } of publishedParts(source, size)) {
     if (statement.kind !== 'batch') continue;
-    const there = await ledger.readSealed(`store:${statement.store}`, statement.batch);
-    if (there?.header.equals(entry.bytes) === true && there.refs.equals(refs)) continue;
-    await retain.control.ledger.keep(statement.batch, entry.bytes, refs);
-    kept += 1;
+    const { store, batch } = statement;
+    const there = await ledger.readSealed(`store:${store}`, batch);
+    const isThere = there?.header.equals(entry.bytes) === true && there.refs.equals(refs);
+    // What is kept is read before the store: a batch that is kept counts as lost for ever.
+    if (isThere && (await tree.kept(batch)) === undefined) continue;
+    await tree.keep(batch, entry.bytes, refs);
+    lost.add(`store:${store}`, batch);
   }
-  return kept;
+  return lost;
 }
 
-/** Appends what the database has forgotten, and in the last commit the statement that it was brought back. */
-async function bringBack(
-  retain: Retain,
-  source: LogSource,
-  head: LogHead,
-  signed: { readonly size: number; readonly root: Buffer },
-  runsAbandoned: readonly string[],
-): Promise<number> {
-  const { ledger } = retain.control;
-  const outbox = await ledger.pending(MOST_OUTBOX_ROWS);
-  const ends = loggedStatements();
-  let at = head;
-  let builder = treeBuilder(at);
-  let placed: { no: number; firstIndex: number }[] = [];
-  const commit = async (): Promise<void> => {
-    const extension = builder.extension({
-      outbox: placed,
-      sources: [...ends.sources.values()],
-      lanes: [...ends.lanes.values()],
-    });
-    if (extension.ranges.length === 0) return;
-    if (!(await ledger.extend(extension))) {
-      throw new RetentionError(
-        'STORE_BUSY',
-        'Somebody else extends the ledger at this moment. Try again.',
-      );
-    }
-    at = { ...at, ...extension.after };
-    builder = treeBuilder(at);
-    placed = [];
-  };
-  for await (const part of publishedParts(source, signed.size)) {
-    if (part.firstIndex < head.size) {
-      ends.hear(part);
-      continue;
-    }
-    // Before and not after: the last commit has the statement below, so no sequencer comes in between.
-    if (builder.size - at.size >= MOST_LEAVES_PER_COMMIT) await commit();
-    ends.hear(part);
-    append(builder, part);
-    const row = outbox.find(
-      ({ entry, at: told }) => entry?.equals(part.entry.bytes) ?? isTold(part, told),
-    );
-    if (row !== undefined) placed.push({ no: row.no, firstIndex: part.firstIndex });
-  }
-  const admin = await retain.ledgerKeys.admin();
-  const entry = signEntry(
-    'replay',
-    {
-      v: 1,
-      kind: 'replay',
-      size_before: head.size,
-      size_after: signed.size,
-      root_after: signed.root.toString('hex'),
-      sources: Object.fromEntries([...ends.sources].map(([name, { n }]) => [name, n])),
-      runs_abandoned: [...runsAbandoned],
-      at: instantFromMillis(Date.now()),
-      signed_by: admin.name,
-    },
-    admin,
-  );
-  builder.statement({ source: 'control', kind: 'replay', n: null, entry });
-  await commit();
-  return at.size;
-}
-
-/** A statement of the control database and the row it came from have the same microsecond. */
-function isTold({ statement }: PublishedPart, told: string): boolean {
-  return 'source' in statement && statement.source === 'control' && statement.at === told;
-}
-
-function append(builder: TreeBuilder, part: PublishedPart): void {
-  const { entry, statement, refs } = part;
-  if (statement.kind === 'batch') {
-    const source = `store:${statement.store}`;
-    builder.batch({ source, batch: statement.batch, header: entry.bytes, refs });
-    return;
-  }
-  const told = 'source' in statement ? statement : undefined;
-  builder.statement({
-    source: told?.source ?? 'control',
-    kind: statement.kind,
-    n: told?.n ?? null,
-    entry: entry.bytes,
-  });
+/** What a store that was fitted to the log lacks of it. Comparing excuses this, and nothing that goes later. */
+async function lossOf(
+  ledger: OpenLedger,
+  name: string,
+  logged: LoggedStatements,
+  batches: LostTally,
+): Promise<Loss> {
+  const told = logged.sources.get(name)?.n ?? 0;
+  const after = await (await ledger.store(name)).newestStatement(told);
+  return { after, batches: batches.of(name) };
 }

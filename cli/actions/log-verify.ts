@@ -1,5 +1,6 @@
 import { stateFolder } from '../../config/env.ts';
 import { RetentionError } from '../../domain/errors.ts';
+import type { Policy } from '../../ledger/policy.ts';
 import { parsePolicy } from '../../ledger/policy-file.ts';
 import type { OlderCheckpoint } from '../../ledger/verify/head-check.ts';
 import type { LogSource } from '../../ledger/verify/log-source.ts';
@@ -23,6 +24,12 @@ const TIME = /^([1-9]\d{0,5})([smhd])$/;
 /** Needs neither a database nor an environment, unless asked to compare with them: whoever has the files can run it. */
 export async function verify(shell: Shell, options: VerifyOptions): Promise<number> {
   const source = sourceOf(options);
+  if (options.database === true && options.sample !== undefined) {
+    throw new RetentionError(
+      'USAGE',
+      'A sample says nothing of the entries that were not chosen, and cannot judge the databases: leave out --sample or --database.',
+    );
+  }
   const policy = parsePolicy(fileNamed('--policy', options.policy));
   const since = options.since === undefined ? undefined : fileNamed('--since', options.since);
   const maxAgeSeconds = options.maxAge === undefined ? undefined : secondsOf(options.maxAge);
@@ -38,6 +45,7 @@ export async function verify(shell: Shell, options: VerifyOptions): Promise<numb
   const bar = progressBar(shell);
   const report = await verifyLog(source, policy, {
     ...{ now, older, onProgress: bar.show },
+    ...(options.origin !== undefined && { origin: options.origin }),
     ...(maxAgeSeconds !== undefined && { maxAgeSeconds }),
     ...(sample !== undefined && { sample }),
     onFinding: (finding) => {
@@ -46,7 +54,7 @@ export async function verify(shell: Shell, options: VerifyOptions): Promise<numb
   });
   bar.end();
   const path = options.save ? keep(shell, kept, report) : undefined;
-  const round = { now, compared, kept: path };
+  const round = { now, compared, kept: path, otherLogs: otherLogs(policy, report, options) };
   if (shell.json) {
     const summary = verifySummary(report, round);
     shell.print(JSON.stringify({ schemaVersion: SCHEMA_VERSION, ...summary }));
@@ -54,17 +62,21 @@ export async function verify(shell: Shell, options: VerifyOptions): Promise<numb
     shell.print(...verifyLines(report, round, shell.paint));
   }
   if (options.database !== true) return report.exitCode;
+  const database = await import('./log-verify-database.ts');
   if (report.verdict !== 'verified' || report.head === undefined) {
-    shell.note(
-      'The databases were not compared: only a log that is verified whole can judge them.',
-    );
+    database.printNotCompared(shell);
     return report.exitCode;
   }
-  const { compareWithDatabase } = await import('./log-verify-database.ts');
-  const { origin, size, root } = report.head;
-  return (
-    (await compareWithDatabase(shell, { source, head: { origin, size, root } })) || report.exitCode
-  );
+  const { head, replays } = report;
+  return (await database.compareWithDatabase(shell, { source, head, replays })) || report.exitCode;
+}
+
+/** Nobody can tell from the files which of them was meant. */
+function otherLogs(policy: Policy, { head }: VerifyReport, { origin }: VerifyOptions): string[] {
+  if (head === undefined || origin !== undefined) return [];
+  const names = new Set(policy.logs.map(({ verifier }) => verifier.name));
+  names.delete(head.origin);
+  return [...names];
 }
 
 function sourceOf({ dir, url }: VerifyOptions): LogSource {

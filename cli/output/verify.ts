@@ -14,6 +14,8 @@ export interface VerifyRound {
   readonly compared: readonly string[];
   /** Where the checkpoint is kept from now on; undefined when it is not. */
   readonly kept: string | undefined;
+  /** Other logs that the policy trusts, when nobody said which one is meant. */
+  readonly otherLogs: readonly string[];
 }
 
 type Head = NonNullable<VerifyReport['head']>;
@@ -37,13 +39,14 @@ export function verifyLines(report: VerifyReport, round: VerifyRound, paint: Pai
 /** One object, for the last line of `--json`. */
 export function verifySummary(
   report: VerifyReport,
-  { compared, kept }: VerifyRound,
+  { compared, kept, otherLogs }: VerifyRound,
 ): Readonly<Record<string, unknown>> {
   const { verdict: said, exitCode, errors, warnings, head, freshness } = report;
-  const { entries, counts, judged } = report;
+  const { entries, counts, judged, replays } = report;
   return {
     ...{ verdict: said, exitCode, errors, warnings, entries, judged, counts: counts ?? null },
     log: head === undefined ? null : headData(head),
+    ...{ otherLogs, restores: replays.map(({ index }) => index) },
     freshness: freshness ?? null,
     ...{ comparedWith: compared, firstUse: compared.length === 0, kept: kept ?? null },
   };
@@ -71,6 +74,7 @@ function verdict(
 function facts(report: VerifyReport, head: Head, round: VerifyRound): [string, string][] {
   const { counts, entries, freshness } = report;
   const rows: [string, string][] = [
+    ...otherLogRows(head, round),
     ['checkpoint', `${counted(head.size, 'entry')}, root ${head.root.toString('base64')}`],
     ['signed by', head.logKeys.map(keyName).join(', ')],
     ['witnesses', witnesses(head)],
@@ -84,7 +88,7 @@ function facts(report: VerifyReport, head: Head, round: VerifyRound): [string, s
 }
 
 function judgedFacts(
-  { entries, judged }: VerifyReport,
+  { entries, judged, replays }: VerifyReport,
   { records, batches, statements, runs }: NonNullable<VerifyReport['counts']>,
   size: number,
 ): [string, string][] {
@@ -96,6 +100,22 @@ function judgedFacts(
     ['records', `${count(records)} in ${counted(batches, 'batch')}${upTo}`],
     ['statements', `${count(statements)}${upTo}`],
     ['runs', `${states}${upTo}`],
+    ...restoreRows(replays),
+  ];
+}
+
+/** The word of the admin key alone: whoever has the log at heart knows whether they happened. */
+function restoreRows(replays: VerifyReport['replays']): [string, string][] {
+  if (replays.length === 0) return [];
+  const entries = replays.map(({ index, statement }) => `entry ${index} (${statement.at})`);
+  return [['restores', `${entries.join(', ')}: ask whether each happened`]];
+}
+
+function otherLogRows(head: Head, { otherLogs }: VerifyRound): [string, string][] {
+  if (otherLogs.length === 0) return [];
+  const names = otherLogs.join(', ');
+  return [
+    ['this log', `${head.origin}, and not ${names}, which the policy trusts too: see --origin`],
   ];
 }
 

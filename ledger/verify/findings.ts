@@ -53,7 +53,11 @@ export const FINDING_CODES = {
   E_APPROVAL: { exit: 15, means: 'a decision does not fit a plan before it' },
   E_FOUREYES: { exit: 15, means: 'who asked for a plan approved it' },
   E_HOLD: { exit: 15, means: 'holds do not follow each other' },
-  E_EPOCH: { exit: 15, means: 'an epoch key is used that is not open, or opened twice' },
+  E_EPOCH: {
+    exit: 15,
+    means:
+      'an epoch key is used that is not open or of another class, opened twice, or destroyed under a legal hold',
+  },
   // what was destroyed
   E_RUN: { exit: 15, means: 'a run began that no approval before it allowed' },
   E_RUNOPEN: { exit: 1, means: 'a run has begun and is not over' },

@@ -36,6 +36,8 @@ const UNSIGNED = 'No log key of the policy has signed the checkpoint under the n
 interface HeadCheck {
   readonly source: LogSource;
   readonly policy: Policy;
+  /** The log that was asked for; undefined for any of the policy. */
+  readonly origin: string | undefined;
   readonly older: ((origin: string) => Promise<readonly OlderCheckpoint[]>) | undefined;
   readonly report: ReportFinding;
 }
@@ -53,6 +55,10 @@ export async function checkHead(check: HeadCheck): Promise<CheckedHead | undefin
   const { checkpoint, logKeys, cosigners, quorum } = opened;
   if (!quorum) report('E_WITNESS', quorumMessage(policy, cosigners));
   const { origin, size, root } = checkpoint;
+  if (check.origin !== undefined && origin !== check.origin) {
+    report('E_NOTE', `The checkpoint is of ${origin}, and ${check.origin} was asked for.`);
+    return undefined;
+  }
   const seen = (await older?.(origin)) ?? [];
   return {
     ...{ origin, size, root, cosigners, note: file.bytes },

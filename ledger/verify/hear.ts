@@ -26,7 +26,8 @@ const HEAR: { readonly [K in SignedKind]: Hear<K> } = {
   'hold.place': (said, { holds }) => holds.place(said),
   'hold.release': (said, { holds }) => holds.release(said),
   'epoch.open': (said, { epochs }) => epochs.open(said),
-  'epoch.destroy': (said, { epochs }) => epochs.destroy(said),
+  'epoch.destroy': (said, { epochs, holds }) =>
+    epochs.destroy(said, holds.inForce(said.statement.source)),
   'guard.install': () => undefined,
   'guard.remove': () => undefined,
 };
@@ -48,23 +49,31 @@ function genesis(statement: StatementOf<'genesis'>, { keys, origin, report }: Lo
 
 /** A restore took entries from the databases: they are back, and what was in flight is given up. */
 function replay(
-  { statement, index, signed }: SaidOf<'replay'>,
-  { sources, runs, holds, report }: LogState,
+  said: SaidOf<'replay'>,
+  { sources, runs, holds, replays, report }: LogState,
   rootAt: RootAt,
 ): void {
-  const { size_before, size_after, root_after, sources: ends, runs_abandoned } = statement;
-  // It would let statements be missing and runs end: only the admin key can say so.
+  const { statement, index, signed } = said;
+  const { size_before, size_after, root_after, runs_abandoned } = statement;
+  // It lets runs end and rows be missing: only the admin key can say so.
   if (!signed) return;
+  replays.push(said);
   const wrong = (what: string): void => report('E_REPLAY', `A replay ${what}.`, { index });
   if (size_after !== index || size_before > size_after) {
     wrong('names another size of the log than it had');
   } else if (rootAt(index).toString('hex') !== root_after) {
     wrong('names another root of the log than it had');
   }
-  for (const [source, n] of Object.entries(ends)) {
-    if (n < sources.count(source)) wrong(`forgets statements of ${source}`);
-    sources.raise(source, n);
+  const lastOf = new Map(Object.entries(statement.sources));
+  for (const source of new Set([...sources.names(), ...lastOf.keys()])) {
+    if (lastOf.get(source) !== sources.count(source)) {
+      wrong(`names another last statement of ${source} than the log has`);
+    }
+    sources.restored(source);
     holds.restored(source);
+  }
+  for (const [source, { after }] of Object.entries(statement.lost)) {
+    if (after > sources.count(source)) wrong(`says that ${source} had more than the log has of it`);
   }
   for (const run of runs_abandoned) runs.abandon(run, index);
 }

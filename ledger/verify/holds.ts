@@ -10,6 +10,8 @@ interface StoreHolds {
   readonly placed: { readonly version: bigint; readonly effectiveAt: string }[];
   readonly inForce: Set<number>;
   readonly released: Set<number>;
+  /** Placed before a restore, which may have taken them away: a hold placed anew has another number. */
+  readonly doubtful: Set<number>;
 }
 
 export interface Holds {
@@ -17,6 +19,8 @@ export interface Holds {
   release(said: SaidOf<'hold.release'>): void;
   /** A restore may have brought back holds that were released: they can be released again. */
   restored(source: string): void;
+  /** Holds of a source that were placed since the last restore and not released. */
+  inForce(source: string): readonly number[];
   /** Version of the last hold statement of a source so far. */
   version(source: string): bigint;
   /**
@@ -64,9 +68,14 @@ export function holds(report: ReportFinding): Holds {
       store.released.add(hold);
     },
     restored(source) {
-      const { inForce, released } = of(source);
+      const { inForce, released, doubtful } = of(source);
       for (const hold of released) inForce.add(hold);
+      for (const hold of inForce) doubtful.add(hold);
       released.clear();
+    },
+    inForce(source) {
+      const { inForce, doubtful } = of(source);
+      return [...inForce].filter((hold) => !doubtful.has(hold));
     },
     version: (source) => of(source).version,
     fault(source, { holds: checked, executed_at }) {
@@ -85,7 +94,10 @@ function holdsOfStores(): (source: string) => StoreHolds {
   return (source) => {
     const known = stores.get(source);
     if (known !== undefined) return known;
-    const none: StoreHolds = { version: 0n, placed: [], inForce: new Set(), released: new Set() };
+    const none: StoreHolds = {
+      ...{ version: 0n, placed: [], inForce: new Set(), released: new Set() },
+      doubtful: new Set(),
+    };
     stores.set(source, none);
     return none;
   };

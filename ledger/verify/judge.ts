@@ -7,7 +7,7 @@ import type { EntryOffsets } from './entry-offsets.ts';
 import type { ReportFinding } from './findings.ts';
 import { hear, type RootAt } from './hear.ts';
 import { type LogState, logState } from './log-state.ts';
-import { isBefore } from './said.ts';
+import { instantOf, isBefore, type SaidOf } from './said.ts';
 
 export interface JudgeInput {
   readonly origin: string;
@@ -30,6 +30,8 @@ export interface Judge {
   /** The log ends here. */
   end(): void;
   readonly counts: JudgedCounts;
+  /** Those that the admin key signed, in order. */
+  readonly replays: readonly SaidOf<'replay'>[];
   /** Latest instant that a source signed, RFC 3339; undefined before the first. */
   readonly newestInstant: string | undefined;
 }
@@ -71,6 +73,7 @@ export function judge(input: JudgeInput): Judge {
     get newestInstant() {
       return newestInstant;
     },
+    replays: state.replays,
     bundle(bytes, offsets, first, rootAt) {
       const { count, starts, ends } = offsets;
       for (let at = 0; at < count; ) {
@@ -114,16 +117,5 @@ function readSigned(bytes: Buffer): ReadEntry {
       return { fault: error.message };
     }
     throw error;
-  }
-}
-
-function instantOf(statement: Statement): string {
-  switch (statement.kind) {
-    case 'batch':
-      return statement.executed_at;
-    case 'genesis':
-      return statement.created_at;
-    default:
-      return statement.at;
   }
 }

@@ -6,6 +6,7 @@ import { type Holds, holds } from './holds.ts';
 import { type KeyRing, keyRing } from './key-ring.ts';
 import { type Plans, plans } from './plans.ts';
 import { type Runs, runs } from './runs.ts';
+import type { SaidOf } from './said.ts';
 import { type SourceChains, sourceChains } from './source-chains.ts';
 
 export interface LogState {
@@ -19,13 +20,17 @@ export interface LogState {
   readonly plans: Plans;
   readonly runs: Runs;
   readonly records: BatchRecords;
+  /** Those that the admin key signed, in order. */
+  readonly replays: SaidOf<'replay'>[];
+  /** Ids of all batches. */
+  readonly batches: Set<string>;
 }
 
 export function logState(origin: string, report: ReportFinding): LogState {
   const known = plans(report);
   return {
     ...{ origin, report, plans: known, runs: runs(known, report) },
-    ...{ keys: keyRing(report), sources: sourceChains(report) },
+    ...{ keys: keyRing(report), sources: sourceChains(report), replays: [], batches: new Set() },
     ...{ holds: holds(report), epochs: epochs(report), records: batchRecords(report) },
   };
 }

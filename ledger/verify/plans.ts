@@ -3,10 +3,20 @@ import type { StatementOf } from '../statements.ts';
 import type { ReportFinding } from './findings.ts';
 import type { SaidOf } from './said.ts';
 
-/** A registered plan, as long as its run is not over. */
-export interface Plan {
-  readonly statement: StatementOf<'plan'>;
-  decision: StatementOf<'approval'>['decision'] | undefined;
+/** A registered plan, until it is rejected or its run is over: what decisions and batches are measured by. */
+export interface Plan
+  extends Pick<
+    StatementOf<'plan'>,
+    | 'source'
+    | 'sha256'
+    | 'schedule_version'
+    | 'schedule_sha256'
+    | 'as_of'
+    | 'expires_at'
+    | 'requested_by'
+    | 'steps'
+  > {
+  approved: boolean;
 }
 
 export interface Plans {
@@ -48,11 +58,10 @@ export function plans(report: ReportFinding): Plans {
       if (BigInt(statement.hold_version) > holdVersion) {
         wrong('has seen holds that the log does not have before it');
       }
-      if (new Set(statement.steps.map(({ step }) => step)).size !== statement.steps.length) {
-        wrong('has two steps of one number');
-      }
+      const doubled = stepFault(statement);
+      if (doubled !== undefined) wrong(doubled);
       known.add(run);
-      if (signed) open.set(run, { statement, decision: undefined });
+      if (signed) open.set(run, termsOf(statement));
     },
     decide({ statement, index, signed }) {
       const { run, sha256, source, requested_by, decided_by, decision } = statement;
@@ -60,21 +69,37 @@ export function plans(report: ReportFinding): Plans {
       const wrong = (what: string): void =>
         report('E_APPROVAL', `A decision ${what}.`, { index, run });
       if (plan === undefined) {
-        wrong('is on a plan that is not registered before it, or over');
+        wrong('is on a plan that is not registered before it, rejected, or over');
         return;
       }
-      if (plan.statement.source !== source) wrong('is told by another store than its plan');
-      if (plan.statement.sha256 !== sha256) wrong('names another digest than its plan has');
-      if (plan.statement.requested_by !== requested_by)
-        wrong('names another requester than its plan');
-      if (plan.decision !== undefined) wrong('is the second on its plan');
+      if (plan.source !== source) wrong('is told by another store than its plan');
+      if (plan.sha256 !== sha256) wrong('names another digest than its plan has');
+      if (plan.requested_by !== requested_by) wrong('names another requester than its plan');
+      if (plan.approved) wrong('is the second on its plan');
       if (decision === 'approve' && requested_by === decided_by) {
         report('E_FOUREYES', 'Who asked for a plan approved it.', { index, run });
       }
-      const fits = plan.statement.sha256 === sha256 && plan.statement.source === source;
-      if (signed && fits) plan.decision ??= decision;
+      const fits = plan.sha256 === sha256 && plan.source === source;
+      if (!signed || !fits || plan.approved) return;
+      if (decision === 'approve') plan.approved = true;
+      else open.delete(run);
     },
     of: (run) => open.get(run),
     forget: (run) => void open.delete(run),
+  };
+}
+
+/** What is wrong with the steps of a plan by themselves. */
+export function stepFault({ steps }: StatementOf<'plan'>): string | undefined {
+  const numbers = new Set(steps.map(({ step }) => step));
+  return numbers.size === steps.length ? undefined : 'has two steps of one number';
+}
+
+function termsOf(statement: StatementOf<'plan'>): Plan {
+  const { source, sha256, schedule_version, schedule_sha256, as_of } = statement;
+  const { expires_at, requested_by, steps } = statement;
+  return {
+    ...{ source, sha256, schedule_version, schedule_sha256, as_of },
+    ...{ expires_at, requested_by, steps, approved: false },
   };
 }

@@ -1,4 +1,5 @@
 /** Runs from their beginning to their end, and what they come to. */
+import { laneName } from '../order.ts';
 import type { StatementOf } from '../statements.ts';
 import type { ReportFinding } from './findings.ts';
 import type { Plan, Plans } from './plans.ts';
@@ -92,7 +93,11 @@ export function runs(plans: Plans, report: ReportFinding): Runs {
   };
 }
 
-function begin({ statement, index }: SaidOf<'run.open'>, plan: Plan | undefined): OpenRun {
+/** A run of which no batch was read yet. */
+export function begin(
+  { statement, index }: Pick<SaidOf<'run.open'>, 'statement' | 'index'>,
+  plan: Plan | undefined,
+): OpenRun {
   const { run, source, at } = statement;
   return {
     ...{ run, source, index, plan, openedAt: at, lastExecutedAt: at, abandoned: false },
@@ -100,19 +105,21 @@ function begin({ statement, index }: SaidOf<'run.open'>, plan: Plan | undefined)
   };
 }
 
-function openingFault(
+/** Why a run may not begin so. */
+export function openingFault(
   { sha256, source, at }: StatementOf<'run.open'>,
   plan: Plan | undefined,
 ): string | undefined {
   if (plan === undefined) return 'without a plan before it';
-  if (plan.statement.source !== source) return 'in another store than its plan is of';
-  if (plan.statement.sha256 !== sha256) return 'with another digest than its plan has';
-  if (plan.decision !== 'approve') return 'that nobody has approved before it';
-  if (!isBefore(at, plan.statement.expires_at)) return 'after its plan has expired';
+  if (plan.source !== source) return 'in another store than its plan is of';
+  if (plan.sha256 !== sha256) return 'with another digest than its plan has';
+  if (!plan.approved) return 'that nobody has approved before it';
+  if (!isBefore(at, plan.expires_at)) return 'after its plan has expired';
   return undefined;
 }
 
-function checkClose(
+/** The end of a run against all batches that were read of it. */
+export function checkClose(
   run: OpenRun,
   statement: StatementOf<'run.close'>,
   report: (code: 'E_RUN' | 'E_TIME' | 'E_TOTALS' | 'E_RUNCHAIN', message: string) => void,
@@ -148,17 +155,13 @@ function sameTotals(
 }
 
 function sameLanes(run: OpenRun, { lanes }: StatementOf<'run.close'>): boolean {
-  const named = new Set(lanes.map(({ step, lane }) => laneName(step, lane)));
+  const named = new Set(lanes.map(laneName));
   return (
     lanes.length === run.lanes.size &&
     named.size === lanes.length &&
-    lanes.every(({ step, lane, seq, last }) => {
-      const known = run.lanes.get(laneName(step, lane));
-      return known?.seq === seq && known.last === last;
+    lanes.every((end) => {
+      const known = run.lanes.get(laneName(end));
+      return known?.seq === end.seq && known.last === end.last;
     })
   );
-}
-
-export function laneName(step: number, lane: number): string {
-  return `${step} ${lane}`;
 }

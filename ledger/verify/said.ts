@@ -18,6 +18,18 @@ export type SaidOf<K extends Kind> = Said<StatementOf<K>>;
 /** Statements that a source tells, one after the other. */
 export type Told = Extract<Statement, { readonly source: string }>;
 
+/** When its source says that it happened, RFC 3339 UTC. */
+export function instantOf(statement: Statement): string {
+  switch (statement.kind) {
+    case 'batch':
+      return statement.executed_at;
+    case 'genesis':
+      return statement.created_at;
+    default:
+      return statement.at;
+  }
+}
+
 /** Instants in UTC, with microseconds or none, compared. */
 export function isBefore(a: string, b: string): boolean {
   return withMicroseconds(a) < withMicroseconds(b);

@@ -13,8 +13,9 @@ export interface SourceChains {
   told(said: Said<Told>): void;
   /** How many statements a source has told so far. */
   count(source: string): number;
-  /** An admin said that the next number of a source is `n + 1`; never a lower one. */
-  raise(source: string, n: number): void;
+  names(): Iterable<string>;
+  /** After a restore the clock of a source is another one. */
+  restored(source: string): void;
 }
 
 export function sourceChains(report: ReportFinding): SourceChains {
@@ -40,10 +41,10 @@ export function sourceChains(report: ReportFinding): SourceChains {
       ends.set(source, { n, sha256, at });
     },
     count: (source) => ends.get(source)?.n ?? 0,
-    raise(source, n) {
-      const end = ends.get(source) ?? { n: 0, sha256: NO_PREVIOUS, at: undefined };
-      // After a restore the clock is another one.
-      ends.set(source, { ...end, n: Math.max(n, end.n), at: undefined });
+    names: () => ends.keys(),
+    restored(source) {
+      const end = ends.get(source);
+      if (end !== undefined) ends.set(source, { ...end, at: undefined });
     },
   };
 }

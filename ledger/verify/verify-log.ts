@@ -9,6 +9,7 @@ import { type Finding, type Findings, findingList, type ReportFinding } from './
 import { type CheckedHead, checkHead, type OlderCheckpoint, witnessedAt } from './head-check.ts';
 import { type JudgedCounts, judge } from './judge.ts';
 import type { LogSource } from './log-source.ts';
+import type { SaidOf } from './said.ts';
 import { sampleLog } from './sample-log.ts';
 import { walkLog } from './walk-log.ts';
 
@@ -17,6 +18,8 @@ export interface VerifyOptions {
   readonly now: number;
   /** Older than this at `now` is a finding: by its witnesses, or without any by its newest entry. */
   readonly maxAgeSeconds?: number;
+  /** Another log is a finding, also when the policy trusts it; any log of the policy when missing. */
+  readonly origin?: string;
   /** Checkpoints that the log of this origin must have passed through. */
   readonly older?: (origin: string) => Promise<readonly OlderCheckpoint[]>;
   /** Prove only so many entries, chosen by chance. */
@@ -26,6 +29,9 @@ export interface VerifyOptions {
   /** Entries read so far, of how many. */
   readonly onProgress?: (entries: number, size: number) => void;
 }
+
+/** A restore after which the log was brought back, as a statement of the admin key. */
+export type Replay = Pick<SaidOf<'replay'>, 'index' | 'statement'>;
 
 /** What is known of the log's age. */
 export interface Freshness {
@@ -52,6 +58,8 @@ export interface VerifyReport {
   readonly counts: JudgedCounts | undefined;
   /** False when `counts` ends before the first damage. */
   readonly judged: boolean;
+  /** What the admin key told of restores; each with its index. */
+  readonly replays: readonly Replay[];
 }
 
 interface Checked {
@@ -59,6 +67,7 @@ interface Checked {
   readonly entries: number;
   readonly counts: JudgedCounts | undefined;
   readonly judged: boolean;
+  readonly replays: readonly Replay[];
   readonly newestInstant: string | undefined;
 }
 
@@ -67,11 +76,13 @@ const FINDINGS_MAX = 100;
 const AHEAD_SECONDS_MAX = 300;
 const NOTHING: Checked = {
   ...{ complete: false, entries: 0, judged: false, counts: undefined, newestInstant: undefined },
+  replays: [],
 };
 
 /**
- * Verifies the log behind `source`. What is wrong with the log is in the report; memory does not grow with
- * its size, only with the runs, plans and holds that are open. Rejects only when Retain itself fails.
+ * Verifies the log behind `source`. What is wrong with the log is in the report. Memory does not grow with the
+ * number of its records: it has the steps of plans that nobody decided on or whose run is open, the holds and
+ * epochs, and an id for each run and batch (about 100 bytes). Rejects only when Retain itself fails.
  */
 export async function verifyLog(
   source: LogSource,
@@ -80,20 +91,16 @@ export async function verifyLog(
 ): Promise<VerifyReport> {
   const findings = findingList(FINDINGS_MAX, options.onFinding);
   const { report } = findings;
-  const head = await checkHead({ source, policy, older: options.older, report });
+  const { origin, older } = options;
+  const head = await checkHead({ source, policy, origin, older, report });
   const checked = head === undefined ? NOTHING : await check(source, head, options, report);
   const freshness = head && freshnessOf(policy, head, checked);
   if (head !== undefined) checkAge(freshness, options, report);
   return {
     ...{ verdict: verdictOf(findings, checked, options), exitCode: findings.exitCode() },
     ...{ findings: findings.kept, errors: findings.errors, warnings: findings.warnings },
-    ...{
-      head,
-      freshness,
-      entries: checked.entries,
-      counts: checked.counts,
-      judged: checked.judged,
-    },
+    ...{ head, freshness, entries: checked.entries, counts: checked.counts },
+    ...{ judged: checked.judged, replays: checked.replays },
   };
 }
 
@@ -113,8 +120,8 @@ async function check(
     ...{ source, head, judge: judging, report },
     onProgress: onProgress && ((read) => onProgress(read, size)),
   });
-  const { counts, newestInstant } = judging;
-  return { complete: covered, entries, judged, counts, newestInstant };
+  const { counts, newestInstant, replays } = judging;
+  return { complete: covered, entries, judged, counts, newestInstant, replays };
 }
 
 function verdictOf(

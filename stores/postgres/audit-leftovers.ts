@@ -1,6 +1,6 @@
 /** What a governed store has that nobody asked for by name: everything that is to be found in the log. */
 import type { Row, Sql } from 'postgres';
-import { asStore, storeError } from './driver-error.ts';
+import { storeError } from './driver-error.ts';
 
 const ROWS_AT_ONCE = 1_000;
 
@@ -41,14 +41,6 @@ export interface UntoldRow {
   readonly key: string;
   /** Kind of the statement that is missing. */
   readonly kind: string;
-}
-
-/** What a store has to say of itself. */
-export interface GuardState {
-  readonly store: string | null;
-  readonly version: string | null;
-  readonly schedule: string | null;
-  readonly holds: string | null;
 }
 
 /** In chunks of one snapshot, in no order. */
@@ -132,7 +124,12 @@ const THINGS = {
     select h.hold_no::text, 'hold.release' from retain_guard.hold h
      where h.released_at is not null
        and exists (select from told t where t.kind = 'hold.place' and t.key = h.hold_no::text)`,
-  key_epoch: `select key_epoch as key, 'epoch.open' as kind from retain_guard.key_epoch`,
+  key_epoch: `
+    select key_epoch as key, 'epoch.open' as kind from retain_guard.key_epoch
+    union all
+    select e.key_epoch, 'epoch.destroy' from retain_guard.key_epoch e
+     where e.destroyed_at is not null
+       and exists (select from told t where t.kind = 'epoch.open' and t.key = e.key_epoch)`,
 } as const;
 
 export type ToldTable = keyof typeof THINGS;
@@ -150,27 +147,6 @@ export function untoldRows(sql: Sql, store: string, table: ToldTable): AsyncGene
       select key, kind from things
        where not exists (select from told where told.kind = things.kind and told.key = things.key)`),
   );
-}
-
-/** Number of the newest statement up to `n`; 0 when there is none. */
-export async function newestEvent(sql: Sql, store: string, n: number): Promise<number> {
-  return asStore(store, async () => {
-    const [row] = await sql<{ n: string }[]>`
-      select coalesce(max(event_no), 0)::text as n from retain_guard.event
-       where event_no <= ${String(n)}::bigint`;
-    return Number(row?.n ?? 0);
-  });
-}
-
-export async function guardState(sql: Sql, store: string): Promise<GuardState> {
-  return asStore(store, async () => {
-    const [row] = await sql<GuardState[]>`
-      select (select min(store) from retain_guard.installation) as store,
-             (select min(version)::text from retain_guard.installation) as version,
-             (select min(version)::text from retain_guard.schedule_in_force) as schedule,
-             (select min(version)::text from retain_guard.hold_state) as holds`;
-    return row ?? { store: null, version: null, schedule: null, holds: null };
-  });
 }
 
 async function* chunks<T extends Row>(

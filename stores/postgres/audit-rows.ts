@@ -54,7 +54,8 @@ const QUERIES = {
   hold: `
     select hold_no::text as key, matter_id, reason, placed_by, ${instant('placed_at')},
            ${instant('effective_at')}, to_char(review_on, 'YYYY-MM-DD') as review_on, version::text,
-           ${instant('released_at')}, released_by, released_version::text
+           ${instant('released_at')}, released_by, released_version::text,
+           exists (select from retain_guard.matter m where m.matter_id = hold.matter_id)::text as matter
       from retain_guard.hold where hold_no = any($1::bigint[])`,
   hold_key: `
     select hold_no || ' ' || record_class as key, count(*)::text as keys
@@ -66,7 +67,8 @@ const QUERIES = {
     select kind || ' ' || name as key
       from retain_guard.hold_reach where name = any($1::text[])`,
   key_epoch: `
-    select key_epoch as key, encode(commitment, 'hex') as commitment, ${instant('opened_at')}
+    select key_epoch as key, encode(commitment, 'hex') as commitment,
+           to_char(destroy_after, 'YYYY-MM-DD') as destroy_after, ${instant('opened_at')}, ${instant('destroyed_at')}
       from retain_guard.key_epoch where key_epoch = any($1::text[])`,
 } as const;
 

@@ -27,6 +27,7 @@ const TABLES = [
   'key_epoch',
   'event',
   'event_state',
+  'revoked_signer',
 ];
 
 const READS: Readonly<Record<string, readonly string[]>> = {
@@ -61,14 +62,17 @@ const READS: Readonly<Record<string, readonly string[]>> = {
     'hold_reach',
     'event',
     'event_state',
+    'revoked_signer',
   ],
 };
 
-/** Columns of tables whose others say which records and people are under a hold. */
+/** Columns of tables whose others are keys of records and people. */
 const COLUMN_READS: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
   retain_auditor: {
     hold_key: ['record_class', 'hold_no'],
     hold_subject: ['subject_kind', 'hold_no'],
+    batch_staged: ['batch_id', 'run_id', 'step_no', 'lane_no', 'executed_at'],
+    planned: ['run_id', 'step_no'],
   },
 };
 
@@ -88,9 +92,20 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
     'release_hold',
     'find_ref',
     'resume_after',
+    'revoke_signer',
+    'require_epoch_over',
+    'destroy_epoch_by_hand',
   ],
-  retain_worker: ['claim_lane', 'dispose_batch', 'seal_batch', 'register_epoch', 'mark_integrated'],
-  retain_auditor: ['find_ref'],
+  retain_worker: [
+    'claim_lane',
+    'dispose_batch',
+    'seal_batch',
+    'register_epoch',
+    'require_epoch_over',
+    'destroy_epoch_on_date',
+    'mark_integrated',
+  ],
+  retain_auditor: ['find_ref', 'planned_sha256'],
 };
 
 interface Grant {

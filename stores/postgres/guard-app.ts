@@ -37,6 +37,12 @@ export interface HoldRow {
   readonly subjects: readonly { readonly subject_kind: string; readonly subject: string }[];
 }
 
+/** A run with sealed batches of a class, and an epoch whose key their references were made with. */
+export interface RunUnderEpoch {
+  readonly run: string;
+  readonly epoch: string;
+}
+
 const UTC = (column: string) =>
   `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`;
 
@@ -68,7 +74,7 @@ export interface GuardApp {
   readonly releaseHold: (holdNo: number, releasedBy: string, because: string) => Promise<string>;
   readonly holds: (filter: { readonly holdNo?: number }) => Promise<HoldRow[]>;
   readonly findRef: (run: string, recordClass: string, ref: Buffer) => Promise<string | undefined>;
-  readonly runsOfClass: (recordClass: string) => Promise<string[]>;
+  readonly runsOfClass: (recordClass: string) => Promise<RunUnderEpoch[]>;
 }
 
 export function guardApp(connection: StoreConnection): GuardApp {
@@ -119,9 +125,11 @@ export function guardApp(connection: StoreConnection): GuardApp {
       }),
     runsOfClass: (recordClass) =>
       ask(async () => {
-        const rows = await sql<{ run_id: string }[]>`
-          select distinct run_id from retain_guard.batch where record_class = ${recordClass}`;
-        return rows.map((row) => row.run_id);
+        const rows = await sql<RunUnderEpoch[]>`
+          select distinct b.run_id as run, s.key_epoch as epoch
+            from retain_guard.batch b join retain_guard.batch_sealed s using (batch_id)
+           where b.record_class = ${recordClass}`;
+        return [...rows];
       }),
   };
 }

@@ -31,8 +31,9 @@ export function postgresGuard(connection: StoreConnection): DisposalGuard {
     stagedBatches: guarded((lane) => stagedBatches(sql, lane)),
     lanesToSeal: guarded((waitingSeconds) => lanesToSeal(sql, waitingSeconds)),
     lastHeaderSha256: guarded((lane) => lastHeaderSha256(sql, lane)),
-    registerEpoch: guarded(async (keyEpoch, commitment) => {
-      await sql`select retain_guard.register_epoch(${keyEpoch}, ${commitment})`;
+    registerEpoch: guarded(async (keyEpoch, commitment, destroyAfter) => {
+      await sql`
+        select retain_guard.register_epoch(${keyEpoch}, ${commitment}, ${destroyAfter}::text::date)`;
     }),
     sealBatch: guarded((sealed) => sealBatch(sql, sealed)),
     clock: () => storeClock(connection),

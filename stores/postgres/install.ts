@@ -105,14 +105,22 @@ export function grantStatements(rights: readonly TableRights[]): string[] {
   ];
 }
 
-/** Everything in one script, so that a person can read what will run before it runs. */
-export async function installScript(storeId: string, store: ResolvedStore): Promise<string> {
+/**
+ * Everything in one script, so that a person can read what will run before it runs. `revokedSigners` are worker
+ * keys that the ledger has revoked: whatever the store was installed or restored from, it must know them.
+ */
+export async function installScript(
+  storeId: string,
+  store: ResolvedStore,
+  revokedSigners: readonly string[],
+): Promise<string> {
   const files = await guardFiles();
   return [
     'begin;',
     'select pg_catalog.pg_advisory_xact_lock(5395534002);',
     ...files.map(({ name, sql }) => `-- ${name}\n${sql}`),
     ...grantStatements(requiredRights(store)).map((statement) => `${statement};`),
+    ...revokedSigners.map((name) => `select retain_guard.revoke_signer(${quoteLiteral(name)});`),
     bindStore(storeId),
     LEAVE_OWNER,
     'commit;',
@@ -158,8 +166,9 @@ $$;`;
 export async function installGuard(
   connection: StoreConnection,
   store: ResolvedStore,
+  revokedSigners: readonly string[],
 ): Promise<void> {
-  const script = await installScript(connection.store, store);
+  const script = await installScript(connection.store, store, revokedSigners);
   await asStore(connection.store, () => connection.sql.unsafe(script).simple());
 }
 

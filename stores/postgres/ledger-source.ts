@@ -72,8 +72,8 @@ export interface StoreLedger {
   sealed(batch: string): Promise<SealedBytes | undefined>;
   markIntegrated(integrated: Integrated): Promise<void>;
   clock(): Promise<string>;
-  /** The number of the newest statement; 0 before the first. */
-  newestStatement(): Promise<number>;
+  /** The number of the newest statement, of those up to `upTo`; 0 when there is none. */
+  newestStatement(upTo?: number): Promise<number>;
   /** When statement `n` was told; undefined when this store has none of that number. */
   toldAt(n: number): Promise<string | undefined>;
   /** The number up to which a restored store was fitted to the ledger; 0 for any other. */
@@ -86,6 +86,13 @@ export interface StoreLedger {
   holds(): Promise<readonly KnownHold[]>;
   /** See `retain_guard.resume_after`; needs the rights of `retain_app`. */
   resumeAfter(resumed: Resumed): Promise<void>;
+  /**
+   * From now on no batch is sealed with this worker key; needs the rights of `retain_app`. `STORE_BUSY` when a
+   * seal does not end within two seconds.
+   */
+  revokeSigner(name: string): Promise<void>;
+  /** Batches sealed with this worker key that are not integrated. */
+  unintegratedOf(signer: string): Promise<number>;
 }
 
 /** Binds a connection of `retain_worker` (or, for reading, `retain_auditor`) to the port. */
@@ -94,11 +101,11 @@ export function storeLedger(connection: StoreConnection): StoreLedger {
   return {
     store,
     clock: () => storeClock(connection),
-    newestStatement: () =>
+    newestStatement: (upTo = Number.MAX_SAFE_INTEGER) =>
       asStore(store, async () => {
-        const [row] = await sql<{ newest: string }[]>`
-          select greatest((select max(event_no) from retain_guard.event),
-                          (select resumed_after from retain_guard.event_state))::text as newest`;
+        const [row] = await sql<{ newest: string | null }[]>`
+          select max(event_no)::text as newest from retain_guard.event
+           where event_no <= ${String(upTo)}::bigint`;
         return Number(row?.newest ?? 0);
       }),
     toldAt: (n) =>
@@ -138,6 +145,15 @@ export function storeLedger(connection: StoreConnection): StoreLedger {
         await sql`select retain_guard.resume_after(${n}, ${[...runs]}::uuid[],
           ${events.map((event) => String(event.n))}::bigint[], ${events.map(({ index }) => String(index))}::bigint[],
           ${hold}, ${holdVersion})`;
+      }),
+    revokeSigner: (name) =>
+      asStore(store, async () => void (await sql`select retain_guard.revoke_signer(${name})`)),
+    unintegratedOf: (signer) =>
+      asStore(store, async () => {
+        const [row] = await sql<{ batches: number }[]>`
+          select count(*)::integer as batches from retain_guard.batch_sealed
+           where first_index is null and convert_from(substring(header from 67), 'UTF8')::jsonb ->> 'worker' = ${signer}`;
+        return row?.batches ?? 0;
       }),
     // One statement, so one snapshot.
     waiting: () =>

@@ -64,11 +64,10 @@ async function slice(
 ): Promise<Waited> {
   let waits = 0;
   let beats = 0;
-  const { signingKey } = governed;
   const guard = options.guard?.(governed.guard) ?? governed.guard;
-  const { epochKeys } = governed.retain;
+  const { epochKeys, ledgerKeys } = governed.retain;
   const deps = {
-    ...{ guard, epochKeys, signingKey, worker: 'slicer' },
+    ...{ guard, epochKeys, ledgerKeys, worker: 'slicer' },
     now: () => Date.now() + waits * 1_000,
     delay: async (ms: number) => {
       expect(ms).toBe(1_000);

@@ -8,28 +8,27 @@ const RUNS = [
   '018f2b6e-7c3a-7d10-9a55-000000000002',
 ] as const;
 const EPOCHS: readonly EpochKey[] = [
-  { id: 'tenancy/2026Q3', key: Buffer.alloc(32, 3) },
-  { id: 'tenancy/2026Q4', key: Buffer.alloc(32, 4) },
+  { id: 'tenancy/2026Q3', key: Buffer.alloc(32, 3), destroyAfter: null },
+  { id: 'tenancy/2026Q4', key: Buffer.alloc(32, 4), destroyAfter: null },
 ];
 
 interface FakeBatch {
   readonly batch: string;
   readonly run: string;
+  readonly epoch: string;
   readonly recordClass: string;
   readonly refs: Buffer;
 }
 
 function sealed(batch: string, run: string, epoch: EpochKey, keys: string[][]): FakeBatch {
   const refs = packReferences(runKey(epoch.key, run), keys);
-  return { batch, run, recordClass: 'tenancy', refs };
+  return { batch, run, epoch: epoch.id, recordClass: 'tenancy', refs };
 }
 
 function log(batches: readonly FakeBatch[], epochs = EPOCHS): LookupDependencies {
   return {
     epochKeys: { all: async (name) => epochs.filter(({ id }) => id.startsWith(`${name}/`)) },
-    runsOfClass: async (name) => [
-      ...new Set(batches.filter((b) => b.recordClass === name).map((b) => b.run)),
-    ],
+    runsOfClass: async (name) => batches.filter((b) => b.recordClass === name),
     findRef: async (run, name, ref) =>
       batches.find((b) => b.run === run && b.recordClass === name && hasReference(b.refs, ref))
         ?.batch,
@@ -55,6 +54,23 @@ test('a record that was reduced and later deleted has both entries, in order', a
     { run: RUNS[1], batch: 'batch-3', epoch: october.id, ref: expect.any(String) },
   ]);
   expect(found[0]?.ref).not.toBe(found[1]?.ref);
+});
+
+test('a run is searched under the epochs of its own references only', async () => {
+  const asked: string[] = [];
+  const deps = log(reducedThenDeleted);
+  await lookupRecord(
+    {
+      ...deps,
+      findRef: async (run, ...rest) => {
+        asked.push(run);
+        return deps.findRef(run, ...rest);
+      },
+    },
+    'tenancy',
+    ['2'],
+  );
+  expect(asked).toEqual([RUNS[0], RUNS[1], RUNS[1]]);
 });
 
 test('a record that no run destroyed has no entry', async () => {

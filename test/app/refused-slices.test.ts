@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { disposeSlice, type SliceDependencies } from '../../app/dispose-slice.ts';
 import { fileEpochKeys } from '../../app/epoch-keys.ts';
+import { createLedgerKeys } from '../../app/ledger-keys.ts';
 import type { SliceResult } from '../../domain/disposal.ts';
 import type { Plan } from '../../domain/plan.ts';
 import { keyCommitment } from '../../ledger/references.ts';
@@ -52,7 +53,7 @@ function slice(plan: Plan, wrong: Partial<SliceDependencies>): Promise<SliceResu
     {
       guard: archive.guard,
       epochKeys: archive.retain.epochKeys,
-      signingKey: archive.signingKey,
+      ledgerKeys: archive.retain.ledgerKeys,
       worker: 'test-worker',
       now: Date.now,
       ...wrong,
@@ -96,8 +97,9 @@ it('destroys nothing under an epoch key that is not the one the store knows', as
   await archive.approve(plan);
   await archive.open(plan);
   const epoch = await archive.retain.epochKeys.forWriting('image');
-  await archive.guard.registerEpoch(epoch.id, keyCommitment(epoch.key));
+  await archive.guard.registerEpoch(epoch.id, keyCommitment(epoch.key), epoch.destroyAfter);
 
+  await createLedgerKeys(otherKeys);
   const stranger = slice(plan, {
     epochKeys: fileEpochKeys(otherKeys, () => new Date().toISOString()),
     worker: 'stranger',

@@ -8,6 +8,7 @@ import { RetentionError } from '../../domain/errors.ts';
 import { canonicalJson } from '../../ledger/canonical.ts';
 import { formatCheckpoint, parseCheckpoint } from '../../ledger/checkpoint.ts';
 import { cosign } from '../../ledger/cosignature.ts';
+import { der, derInteger, readDer, TAG } from '../../ledger/der.ts';
 import { decodeEntry, type SignedKind, signEntry } from '../../ledger/entry.ts';
 import { formatNote, parseNote, signNote } from '../../ledger/note.ts';
 import {
@@ -21,6 +22,7 @@ import { openCheckpoint, type Policy } from '../../ledger/policy.ts';
 import { parsePolicy } from '../../ledger/policy-file.ts';
 import { recordEntry } from '../../ledger/record-entries.ts';
 import { readStatement } from '../../ledger/statements.ts';
+import { timestampQuery } from '../../ledger/timestamp.ts';
 import { formatTlogProof, parseTlogProof } from '../../ledger/tlog-proof.ts';
 import {
   BODIES,
@@ -131,6 +133,16 @@ test('entries', () => {
     expect(entry.body['kind']).toBe(entry.kind);
     return Buffer.concat([bytes.subarray(0, 2), entry.signature, canonicalJson(entry.body)]);
   });
+});
+
+test('DER', () => {
+  const samples = [
+    timestampQuery(Buffer.alloc(32, 7), derInteger(Buffer.of(9))),
+    der(TAG.sequence, der(TAG.octetString, Buffer.alloc(300)), der(TAG.null)),
+  ];
+  attack(samples, ['TIMESTAMP_INVALID'], (bytes) =>
+    Buffer.concat(readDer(bytes).map(({ tag, content }) => der(tag, content))),
+  );
 });
 
 test('statements', () => {

@@ -181,6 +181,7 @@ export const BODIES: { readonly [K in SignedKind]: JsonObject } = {
     kind: 'epoch.open',
     epoch: 'tenant/2026Q4',
     commitment: hash('cb'),
+    destroy_after: '2034-01-01',
   },
   'epoch.destroy': {
     ...told,
@@ -207,6 +208,7 @@ export const BODIES: { readonly [K in SignedKind]: JsonObject } = {
     size_after: 17,
     root_after: hash('ff'),
     sources: { 'store:housing': 12, control: 3 },
+    lost: { 'store:housing': { after: 10, batches: { count: 1, sha256: hash('0d') } } },
     runs_abandoned: [RUN],
     at: '2026-11-21T18:23:28.394504Z',
   },

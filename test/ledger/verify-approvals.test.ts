@@ -3,7 +3,11 @@
  * alone is found by its own code, so that each test is red without its check.
  */
 import { describe, expect, it } from 'vitest';
+import { decodeEntry, type SignedEntry, type SignedKind } from '../../ledger/entry.ts';
+import { readStatement, type StatementOf } from '../../ledger/statements.ts';
 import type { FindingCode } from '../../ledger/verify/findings.ts';
+import { plans } from '../../ledger/verify/plans.ts';
+import type { SaidOf } from '../../ledger/verify/said.ts';
 import {
   ELSEWHERE,
   found,
@@ -17,6 +21,15 @@ import {
 } from '../support/lies.ts';
 import { type Change, EPOCH, logTeller, type Piece, type Teller } from '../support/log-teller.ts';
 import { codes, verified } from '../support/verified.ts';
+
+/** A signed entry as the checks of its meaning see it. */
+function said<K extends SignedKind>(kind: K, { entry }: Piece): SaidOf<K> {
+  const decoded = decodeEntry(entry);
+  if (decoded.kind !== kind) throw new Error(`a ${decoded.kind} and no ${kind}`);
+  // Its kind was just looked at.
+  const statement = readStatement(decoded as SignedEntry) as StatementOf<K>;
+  return { index: 0, statement, sha256: '', signed: true };
+}
 
 describe('schedules, plans, approvals', () => {
   it.each<[string, FindingCode[], Change]>([
@@ -91,7 +104,8 @@ describe('holds and epochs', () => {
     ['a hold that is placed twice', ['E_HOLD'], lying('hold.place', set({ hold: 1 }), 2)],
     [
       'a hold that is released and was never placed',
-      ['E_HOLD'],
+      // The hold that was meant stays in force.
+      ['E_HOLD', 'E_EPOCH'],
       lying('hold.release', set({ hold: 9 })),
     ],
     [
@@ -114,14 +128,53 @@ describe('holds and epochs', () => {
     expect(codes(await verified(pieces))).toEqual(['E_HOLD']);
   });
 
-  it('a hold that is released twice, an epoch that is opened or destroyed twice', async () => {
+  it('a hold that is released twice', async () => {
     expect(await foundAfter((t) => [t.releaseHold(1), t.releaseHold(1)])).toEqual(['E_HOLD']);
+  });
+
+  it('an epoch that is opened twice with other keys, or again after its end', async () => {
     const other = lying('epoch.open', set({ commitment: HEX }), 2);
     const pieces = told((t) => [t.epoch(EPOCH)], logTeller({ change: other }));
     expect(codes(await verified(pieces))).toEqual(['E_EPOCH']);
-    const opened = (t: Teller) => [t.epoch(EPOCH, 'destroy'), t.epoch(EPOCH)];
-    expect(await foundAfter(opened)).toEqual(['E_EPOCH']);
-    const twice = (t: Teller) => [t.epoch(EPOCH, 'destroy'), t.epoch(EPOCH, 'destroy')];
-    expect(await foundAfter(twice)).toEqual(['E_EPOCH']);
+    const again = (t: Teller) => [t.releaseHold(1), t.epoch(EPOCH, 'destroy'), t.epoch(EPOCH)];
+    expect(await foundAfter(again)).toEqual(['E_EPOCH']);
   });
+
+  it('an epoch that is opened again with another day', async () => {
+    const again = (t: Teller) => [t.epoch(EPOCH)];
+    expect(await foundAfter(again)).toEqual([]);
+    const other = logTeller({ change: lying('epoch.open', set({ destroy_after: null }), 2) });
+    expect(codes(await verified(told(again, other)))).toEqual(['E_EPOCH']);
+  });
+
+  it('an epoch that is destroyed twice', async () => {
+    const once = (t: Teller) => [t.releaseHold(1), t.epoch(EPOCH, 'destroy')];
+    expect(await foundAfter(once)).toEqual([]);
+    expect(await foundAfter((t) => [...once(t), t.epoch(EPOCH, 'destroy')])).toEqual(['E_EPOCH']);
+  });
+
+  it('an epoch key that is destroyed while a hold is in force, and only then', async () => {
+    expect(await foundAfter((t) => [t.epoch(EPOCH, 'destroy')])).toEqual(['E_EPOCH']);
+    const elsewhere = (t: Teller) => [t.releaseHold(1), t.placeHold(), t.epoch(EPOCH, 'destroy')];
+    expect(await foundAfter(elsewhere)).toEqual(['E_EPOCH']);
+    const free = (t: Teller) => [
+      ...[t.placeHold(), t.releaseHold(2), t.releaseHold(1), t.epoch(EPOCH, 'destroy')],
+    ];
+    expect(await foundAfter(free)).toEqual([]);
+  });
+});
+
+it('what a plan takes in memory is given back when it is rejected, as when its run is over', () => {
+  const teller = logTeller();
+  const known = plans(() => undefined);
+  known.version(said('rule.version', teller.scheduleVersion(1)));
+  for (const decision of ['reject', 'approve'] as const) {
+    const { run, piece } = teller.plan([{ class: 'customer', destroys: 5 }]);
+    known.register(said('plan', piece), 0n);
+    expect(known.of(run.run)).toMatchObject({ approved: false });
+    known.decide(said('approval', teller.decide(run, decision)));
+    expect(known.of(run.run)?.approved).toBe(decision === 'approve' ? true : undefined);
+    known.forget(run.run);
+    expect(known.of(run.run)).toBeUndefined();
+  }
 });

@@ -3,6 +3,7 @@
  * alone is found by its own code, so that each test is red without its check.
  */
 import { describe, expect, it } from 'vitest';
+import type { CanonicalValue } from '../../ledger/canonical.ts';
 import { entrySha256 } from '../../ledger/entry.ts';
 import { recordEntry } from '../../ledger/record-entries.ts';
 import type { FindingCode } from '../../ledger/verify/findings.ts';
@@ -18,7 +19,7 @@ import {
   set,
 } from '../support/lies.ts';
 import { story } from '../support/log-builder.ts';
-import { EPOCH, type Piece, type Teller } from '../support/log-teller.ts';
+import { type Change, EPOCH, type Piece, type Teller } from '../support/log-teller.ts';
 import { codes, verified } from '../support/verified.ts';
 
 const LATE = '2027-01-01T00:00:00.000000Z';
@@ -31,7 +32,7 @@ describe('the header of a batch', () => {
     ['names other bytes of the schedule', ['E_SCOPE'], inside('rule', { sha256: HEX })],
     ['names another rule', ['E_SCOPE'], inside('rule', { id: 'customer_1_year' })],
     ['names a step that is not there', ['E_SCOPE', 'E_RUNCHAIN'], set({ step: 9 })],
-    ['is of another class', ['E_SCOPE', 'E_TOTALS'], set({ class: 'lease' })],
+    ['is of another class', ['E_SCOPE', 'E_EPOCH', 'E_TOTALS'], set({ class: 'lease' })],
     ['does something else', ['E_SCOPE'], set({ action: 'anonymise' })],
     ['is of another table', ['E_SCOPE'], set({ table: '"public"."lease"' })],
     ['was executed before the run', ['E_TIME'], set({ executed_at: EARLY })],
@@ -91,7 +92,8 @@ describe('the header of a batch', () => {
     const steps = (teller: Teller) =>
       openRun(teller, (one) => [
         teller.batch(one, { step: 1, records: 5 }),
-        teller.batch(one, { step: 2, records: 5 }),
+        teller.epoch('lease/2026Q4'),
+        teller.batch(one, { step: 2, records: 5, epoch: 'lease/2026Q4' }),
         teller.closeRun(one),
       ]);
     expect(await foundAfter(steps)).toEqual([]);
@@ -119,9 +121,32 @@ describe('the header of a batch', () => {
     expect(await foundAfter(back)).toEqual(['E_HOLDCHECK']);
   });
 
+  it('uses the epoch key of another record class', async () => {
+    const foreign = (teller: Teller) =>
+      openRun(teller, (one) => [
+        teller.batch(one, { step: 2, records: 5, epoch: EPOCH }),
+        teller.closeRun(one),
+      ]);
+    expect(await foundAfter(foreign)).toEqual(['E_EPOCH']);
+  });
+
+  it('has the id of a batch before it, of the same run or another', async () => {
+    const ids: CanonicalValue[] = [];
+    const again =
+      (nth: number): Change =>
+      (kind, body, n) => {
+        if (kind !== 'batch') return body;
+        ids[n] = body['batch'] ?? null;
+        return n === nth ? { ...body, batch: ids[1] ?? null } : body;
+      };
+    expect(await found(again(2))).toEqual(['E_RUNCHAIN']);
+    expect(await found(again(5))).toEqual(['E_RUNCHAIN']);
+  });
+
   it('uses an epoch key after it was destroyed', async () => {
     const late = (teller: Teller) =>
       openRun(teller, (one) => [
+        teller.releaseHold(1),
         teller.epoch(EPOCH, 'destroy'),
         teller.batch(one, { records: 2 }),
         teller.closeRun(one),
@@ -189,6 +214,6 @@ describe('records', () => {
       entry: recordEntry(Buffer.alloc(32, 1), Buffer.alloc(32, 2)),
     } as const;
     const report = await verified([...story(), stray, stray]);
-    expect(report.findings).toMatchObject([{ code: 'E_RECORD', index: 641 }]);
+    expect(report.findings).toMatchObject([{ code: 'E_RECORD', index: 642 }]);
   });
 });

@@ -81,13 +81,13 @@ describe('a log that is as it must be', () => {
     const words = stdout.replace(/, \d[^,]* ago,/, ', … ago,').replaceAll(place, '~');
     expect(words).toMatchInlineSnapshot(`
       "Log retain.example.com/housing: VERIFIED.
-        checkpoint     641 entries, root 3EGMq71yO/AOmixVCJ9gWCa77OMfOm/wZbeus9qmj4M=
+        checkpoint     642 entries, root DSHmdur+Rtrj7mXSC/lGKDsFiHZtsuzx6aIf0ejc31w=
         signed by      retain.example.com/housing+f3583201
         witnesses      w1 (21 Nov 2026 12:00:00 UTC)
         last heard of  21 Nov 2026 12:00:00 UTC, … ago, by its witnesses
-        read           641 entries of 641
+        read           642 entries of 642
         records        610 in 7 batches
-        statements     24
+        statements     25
         runs           2 closed, 0 abandoned, 0 open
         compared with  nothing: trusted on first use. What was taken away before now cannot be seen
         kept in        ~/.local/state/retain/checkpoints/retain.example.com%2Fhousing.checkpoint
@@ -165,10 +165,10 @@ describe('a log that is as it must be', () => {
         exitCode: 0,
         errors: 0,
         warnings: 0,
-        entries: 641,
+        entries: 642,
       },
-      counts: { records: 610, batches: 7, statements: 24 },
-      log: { origin: 'retain.example.com/housing', size: 641, cosigners: [{ name: 'w1' }] },
+      counts: { records: 610, batches: 7, statements: 25 },
+      log: { origin: 'retain.example.com/housing', size: 642, cosigners: [{ name: 'w1' }] },
       ...{ firstUse: true, comparedWith: [] },
     });
   });
@@ -285,6 +285,7 @@ describe('usage', () => {
     [['--url', 'http://me:secret@127.0.0.1/'], 'without password'],
     [['--dir', '.', '--max-age', 'soon'], '--max-age takes'],
     [['--dir', '.', '--sample', '0'], '--sample takes'],
+    [['--dir', '.', '--sample', '5', '--database'], 'leave out --sample or --database'],
     [['--dir', '.', '--since', 'no-such-file'], '--since names no file'],
     [['--nonsense'], '--nonsense'],
   ])('%j is wrong: 2', async (args, words) => {

@@ -1,13 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { DATABASE_FINDING_CODES } from '../../app/ledger/compare/findings.ts';
 import { FINDING_CODES } from '../../ledger/verify/findings.ts';
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../docs/auditor.md'), 'utf8');
 
-test('the page for auditors has every code of a finding, with its exit code and meaning', () => {
-  const rows = [...PAGE.matchAll(/^\| `(E_[A-Z]+)` +\| (\d+) +\| (.*?) +\|$/gm)];
-  const documented = rows.map(([, code, exit, means]) => [code, Number(exit), means]);
-  const codes = Object.entries(FINDING_CODES).map(([code, { exit, means }]) => [code, exit, means]);
-  expect(documented).toEqual(codes);
-});
+test.each([
+  ['of a log', FINDING_CODES, /^\| `(E_(?!DB_)[A-Z]+)` +\| (\d+) +\| (.*?) +\|$/gm],
+  ['of the databases', DATABASE_FINDING_CODES, /^\| `(E_DB_[A-Z]+)` +\| (\d+) +\| (.*?) +\|$/gm],
+] as const)(
+  'the page for auditors has every code of a finding %s, with its exit code and meaning',
+  (_, all, row) => {
+    const rows = [...PAGE.matchAll(row)];
+    const documented = rows.map(([, code, exit, means]) => [code, Number(exit), means]);
+    const codes = Object.entries(all).map(([code, { exit, means }]) => [code, exit, means]);
+    expect(documented).toEqual(codes);
+  },
+);

@@ -182,7 +182,7 @@ describe('an entry', () => {
     ['of 65,535 bytes', { kind: 'key', entry: Buffer.alloc(65_535, 0x01) }],
   ])('%s is found where it stands', async (_, piece) => {
     const report = await verified([...story(), piece]);
-    expect(report.findings).toMatchObject([{ code: 'E_ENTRY', index: 641 }]);
+    expect(report.findings).toMatchObject([{ code: 'E_ENTRY', index: 642 }]);
     expect(report.exitCode).toBe(15);
   });
 

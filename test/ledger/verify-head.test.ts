@@ -53,7 +53,7 @@ describe('signatures', () => {
   it.each<[string, (text: string) => string]>([
     ['without a signature', (text) => text.slice(0, text.indexOf('\n\n') + 2)],
     ['without an empty line', (text) => text.replace('\n\n', '\n')],
-    ['with a size that has a zero in front', (text) => text.replace('\n641\n', '\n0641\n')],
+    ['with a size that has a zero in front', (text) => text.replace('\n642\n', '\n0642\n')],
     ['of nothing', () => ''],
   ])('a checkpoint %s is none', async (_, change) => {
     const report = await verifyBuilt(withText(log, change));
@@ -89,7 +89,7 @@ describe('the quorum', () => {
 
   it('that is not met is an error, and the rest is looked at all the same', async () => {
     const report = await verifyBuilt(oneLess());
-    expect(report).toMatchObject({ verdict: 'failed', exitCode: 11, entries: 641 });
+    expect(report).toMatchObject({ verdict: 'failed', exitCode: 11, entries: 642 });
     expect(report.findings).toMatchObject([{ code: 'E_WITNESS' }]);
     const policy = policyOf((text) => text.replace(' all ', ' any '));
     expect(await verifyBuilt({ ...oneLess(), policy })).toMatchObject({ exitCode: 0 });

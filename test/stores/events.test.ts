@@ -153,6 +153,7 @@ describe('each thing that matters is told once, in order, with what the ledger s
     expect(events.map(({ body }) => body)).toContainEqual({
       epoch: epoch.id,
       commitment: epoch.commitment,
+      destroy_after: null,
     });
   });
 
@@ -208,7 +209,7 @@ describe('nothing is told', () => {
     await nothing(() => app.releaseHold(holdNo, RALF, 'again'), 'HOLD_RELEASED');
     await nothing(() => app.decide(run, plan.digest, 'approve', 'Somebody Else'), 'APPROVAL_TWICE');
     await nothing(
-      () => governed.guard.registerEpoch(epoch.id, Buffer.from(epoch.commitment, 'hex')),
+      () => governed.guard.registerEpoch(epoch.id, Buffer.from(epoch.commitment, 'hex'), null),
       'none',
     );
     const next = await governed.plan({ actor: RITA, rules: ['folder_rule'] });
@@ -235,7 +236,7 @@ describe('nothing is told', () => {
     );
     await nothing(() => app.releaseHold(999, RALF, 'x'), 'HOLD_UNKNOWN');
     await nothing(
-      () => governed.guard.registerEpoch(epoch.id, Buffer.alloc(32)),
+      () => governed.guard.registerEpoch(epoch.id, Buffer.alloc(32), null),
       'EPOCH_KEY_MISMATCH',
     );
   });

@@ -37,8 +37,8 @@ beforeAll(async () => {
   const lane = { run: plan.document.run, step: 1, lane: 1 };
   const step = await guard.describeStep(lane.run, lane.step);
   const epoch = await retain.epochKeys.forWriting(step.recordClass);
-  await guard.registerEpoch(epoch.id, keyCommitment(epoch.key));
-  await guard.registerEpoch('another', keyCommitment(epoch.key));
+  await guard.registerEpoch(epoch.id, keyCommitment(epoch.key), null);
+  await guard.registerEpoch('another', keyCommitment(epoch.key), null);
   const { fence } = await guard.claimLane(lane);
   const batch = await guard.disposeBatch(lane, fence, 10);
   if (!batch.staged) throw new Error('nothing was destroyed');

@@ -60,7 +60,9 @@ afterEach(async () => {
   await admin.end();
 });
 
-const retain = () => ({ urlOf: () => url });
+/** A control database without a ledger. */
+const control = { ledger: { statements: async () => [], pending: async () => [] } };
+const retain = () => ({ control, urlOf: () => url });
 const install = () => refusalOf(installStore(retain(), schedule, 'records'));
 const membership = async () => {
   const [row] = await sql<{ acts: boolean; inherits: boolean }[]>`
@@ -91,7 +93,7 @@ describe('an owner of the tables who is no superuser', () => {
 
 describe('somebody who may act as the owner of the guard', () => {
   it('is found, and the statement beside it mends it', async () => {
-    await installStore({ urlOf: () => database.url }, schedule, 'records');
+    await installStore({ control, urlOf: () => database.url }, schedule, 'records');
     const check = () => checkStore({ urlOf: () => database.url }, schedule, 'records');
     const before = await check();
     await sql.unsafe(

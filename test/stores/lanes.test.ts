@@ -65,7 +65,7 @@ function slice(
 ): Promise<SliceResult> {
   return disposeSlice(
     {
-      ...{ guard, epochKeys: governed.retain.epochKeys, signingKey: governed.signingKey },
+      ...{ guard, epochKeys: governed.retain.epochKeys, ledgerKeys: governed.retain.ledgerKeys },
       ...{ worker: 'slicer', now: Date.now },
     },
     { ...lane(plan), sliceRecords: records, sliceMs: 1e9 },

@@ -24,18 +24,21 @@ describe('which functions a role may call', () => {
   const MAY: Readonly<Record<string, readonly string[]>> = {
     retain_worker: [
       'claim_lane',
+      'destroy_epoch_on_date',
       'dispose_batch',
       'mark_integrated',
       'register_epoch',
+      'require_epoch_over',
       'seal_batch',
     ],
-    retain_auditor: ['find_ref'],
+    retain_auditor: ['find_ref', 'planned_sha256'],
     retain_app: [
       'adopt_schedule',
       'barrier_key',
       'close_run',
       'control_run',
       'decide_plan',
+      'destroy_epoch_by_hand',
       'find_ref',
       'open_matter',
       'open_run',
@@ -43,7 +46,9 @@ describe('which functions a role may call', () => {
       'planned_sha256',
       'register_plan',
       'release_hold',
+      'require_epoch_over',
       'resume_after',
+      'revoke_signer',
       'schema_sha256',
     ],
     public: [],
@@ -78,6 +83,9 @@ describe('which functions a role may call', () => {
       "tell('plan', '{}', '{}')",
       'approved_step(gen_random_uuid(), 1)',
       "refuse('X', 'x')",
+      "revoke_signer('worker-00000000')",
+      "destroy_epoch('x', '', false)",
+      "destroy_epoch_by_hand('x', '')",
     ]) {
       const statement = `select retain_guard.${call}`;
       expect([call, await tried('retain_worker', statement)]).toEqual([call, DENIED]);

@@ -40,9 +40,9 @@ const lane = () => ({ run: plan.document.run, step: 1, lane: 1 });
 
 /** One batch of ten, sealed: what a worker does that was believed dead. */
 async function straggle(): Promise<void> {
-  const { guard, signingKey } = governed;
-  const { epochKeys } = governed.retain;
-  const sealer = await makeSealer({ guard, epochKeys, signingKey, worker: 'late' }, lane());
+  const { guard } = governed;
+  const { epochKeys, ledgerKeys } = governed.retain;
+  const sealer = await makeSealer({ guard, epochKeys, ledgerKeys, worker: 'late' }, lane());
   const { fence } = await guard.claimLane(lane());
   const { staged } = await guard.disposeBatch(lane(), fence, 10);
   await sealer.seal(staged);

@@ -7,9 +7,11 @@ export interface SmallSchedule {
   readonly rules: Readonly<Record<string, Entries>>;
   readonly timezone?: string;
   readonly calendars?: Entries;
+  readonly epochKeysKeptFor?: string;
 }
 
-export function scheduleText({ classes, rules, timezone, calendars }: SmallSchedule): string {
+export function scheduleText(schedule: SmallSchedule): string {
+  const { classes, rules, timezone, calendars, epochKeysKeptFor: kept } = schedule;
   const titled = ([id, entry]: [string, Entries]) => [
     id,
     { title: `Class ${id}`, store: 'records', key: ['id'], ...entry },
@@ -24,7 +26,10 @@ export function scheduleText({ classes, rules, timezone, calendars }: SmallSched
     timezone: timezone ?? 'Europe/London',
     ...(calendars ? { calendars } : {}),
     stores: {
-      records: { kind: 'postgres', connection: 'env:TEST_STORE_URL', backups_kept_for: 'P35D' },
+      records: {
+        ...{ kind: 'postgres', connection: 'env:TEST_STORE_URL', backups_kept_for: 'P35D' },
+        ...(kept === undefined ? {} : { epoch_keys_kept_for: kept }),
+      },
     },
     record_classes: Object.fromEntries(Object.entries(classes).map(titled)),
     rules: Object.fromEntries(Object.entries(rules).map(owned)),

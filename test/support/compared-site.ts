@@ -5,18 +5,23 @@ import { join } from 'node:path';
 import postgres, { type Sql } from 'postgres';
 import type { Retain } from '../../app/context.ts';
 import type { DatabaseFinding } from '../../app/ledger/compare/findings.ts';
-import { compareDatabase } from '../../app/ledger/compare-database.ts';
+import { compareDatabase, type VerifiedLog } from '../../app/ledger/compare-database.ts';
 import { folderSink } from '../../app/ledger/folder-sink.ts';
+import { startingPolicy } from '../../app/ledger/key-admin.ts';
 import { publish } from '../../app/ledger/publish.ts';
 import { requireHead } from '../../app/ledger/sequence.ts';
 import { installSchedule } from '../../app/schedules.ts';
+import { folderSource } from '../../cli/log-source.ts';
 import { openControlDb } from '../../db/client.ts';
 import { parseCheckpoint, type TreeHead } from '../../ledger/checkpoint.ts';
 import { parseNote } from '../../ledger/note.ts';
+import { parsePolicy } from '../../ledger/policy-file.ts';
 import { proveConsistency } from '../../ledger/proofs.ts';
 import type { LogSource } from '../../ledger/verify/log-source.ts';
+import { type VerifyReport, verifyLog } from '../../ledger/verify/verify-log.ts';
 import { createDatabase } from './database.ts';
 import { type LedgerSite, ledgerSite } from './ledger-site.ts';
+import { timestampAuthority } from './timestamp-authority.ts';
 
 export interface Published {
   readonly source: LogSource;
@@ -24,26 +29,34 @@ export interface Published {
   /** Appends everything that waits, signs the head and publishes it. */
   publish(): Promise<TreeHead>;
   head(): Promise<TreeHead>;
+  /** What is published, as the verifier takes it in; throws when it finds anything wrong. */
+  verified(): Promise<VerifiedLog>;
   end(): Promise<void>;
 }
 
 export async function publishedSite(site: LedgerSite): Promise<Published> {
   const dir = await mkdtemp(join(tmpdir(), 'retain-published-'));
   const head = async () => parseCheckpoint(parseNote(await readFile(join(dir, 'checkpoint'))).text);
+  const source = folderSource(dir);
+  const { retain } = site.governed;
+  const known = new Map<string, VerifiedLog>();
+  // Kept from here on: whoever verifies later asks the databases nothing.
+  let policy = '';
   return {
-    dir,
-    head,
-    source: {
-      read: async (path, mostBytes) => {
-        try {
-          return (await readFile(join(dir, path))).subarray(0, mostBytes + 1);
-        } catch {
-          return undefined;
-        }
-      },
+    ...{ dir, head, source },
+    async verified() {
+      const name = (await head()).root.toString('hex');
+      const before = known.get(name);
+      if (before !== undefined) return before;
+      const log = verifiedLog(
+        source,
+        await verifyLog(source, parsePolicy(Buffer.from(policy)), { now: 0 }),
+      );
+      known.set(name, log);
+      return log;
     },
     async publish() {
-      const { ledgerSigner: signer, control } = site.governed.retain;
+      const { ledgerSigner: signer, control } = retain;
       await site.sequence();
       const now = await requireHead(control.ledger);
       const reader = await site.reader();
@@ -52,10 +65,20 @@ export async function publishedSite(site: LedgerSite): Promise<Published> {
       const note = await signer.sign(now, proof);
       await control.ledger.addCheckpoint(now.size, note);
       await publish(folderSink(dir), reader, note);
+      policy = await startingPolicy(retain);
       return head();
     },
     end: () => rm(dir, { recursive: true }),
   };
+}
+
+/** A log that the report is about; throws when anything is wrong with it. */
+export function verifiedLog(
+  source: LogSource,
+  { head, errors, findings, replays }: VerifyReport,
+): VerifiedLog {
+  if (head === undefined || errors > 0) throw new Error(JSON.stringify(findings));
+  return { source, head, replays };
 }
 
 /** What the tampering tests name: placeholders of their statements and of what is found. */
@@ -123,11 +146,11 @@ async function destroyInTwoLanes({ governed }: LedgerSite): Promise<string> {
 /** What a comparison says of these databases: its findings, and what it could not compare. */
 export async function compared(
   retain: Retain,
-  published: Pick<Published, 'source' | 'head'>,
+  published: Pick<Published, 'verified'>,
 ): Promise<{ findings: DatabaseFinding[]; skipped: string[] }> {
   const findings: DatabaseFinding[] = [];
   const skipped: string[] = [];
-  const log = { source: published.source, head: await published.head() };
+  const log = await published.verified();
   const onSkipped = (what: string) => void skipped.push(what);
   for await (const finding of compareDatabase(retain, log, { onSkipped })) findings.push(finding);
   return { findings, skipped };
@@ -170,6 +193,7 @@ export async function comparedSite(): Promise<ComparedSite> {
   const published = await publishedSite(ledger);
   const names = await fullHistory(ledger);
   await published.publish();
+  await stamp(ledger);
   const [indexes] = await ledger.governed.sql<Record<string, string>[]>`
     select s.first_index::text as "index", (s.first_index + 1)::text as "nextIndex",
            e.first_index::text as "planIndex", o.first_index::text as "ruleIndex",
@@ -186,6 +210,17 @@ export async function comparedSite(): Promise<ComparedSite> {
       await ledger.end();
     },
   };
+}
+
+/** A timestamp of the newest head, of an authority that is made for it. */
+async function stamp({ governed: { retain } }: LedgerSite): Promise<void> {
+  const { ledger } = retain.control;
+  const dir = await mkdtemp(join(tmpdir(), 'retain-authority-'));
+  const checkpoint = await ledger.checkpoint();
+  if (checkpoint === undefined) throw new Error('nothing was signed');
+  const { size, note } = checkpoint;
+  await ledger.addTimestamp(size, note, timestampAuthority(dir).stamp(Buffer.from(note)));
+  await rm(dir, { recursive: true });
 }
 
 /** `text` with the names that it has in braces. */

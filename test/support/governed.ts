@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import postgres, { type Sql } from 'postgres';
-import type { Retain } from '../../app/context.ts';
+import { epochKeysKeptFor, type Retain } from '../../app/context.ts';
 import { disposeSlice } from '../../app/dispose-slice.ts';
 import { fileEpochKeys } from '../../app/epoch-keys.ts';
 import { beginLedger } from '../../app/ledger/begin.ts';
@@ -59,6 +59,8 @@ export interface GovernedOptions {
    * wait for a sequencer that the test runs itself, or stop all disposal after a minute.
    */
   readonly ledger?: 'follows' | 'waits';
+  /** In which quarter epoch keys are made, RFC 3339 UTC; the machine's clock when missing. */
+  readonly epochClock?: () => string;
 }
 
 export async function governedDatabase(options: GovernedOptions): Promise<Governed> {
@@ -72,7 +74,9 @@ export async function governedDatabase(options: GovernedOptions): Promise<Govern
   const retain: Retain = {
     control,
     urlOf: () => database.url,
-    epochKeys: fileEpochKeys(keyDir, () => new Date().toISOString()),
+    epochKeys: fileEpochKeys(keyDir, options.epochClock ?? (() => new Date().toISOString()), {
+      keptFor: (recordClass) => epochKeysKeptFor({ control }, recordClass),
+    }),
     ledgerKeys,
     ledgerSigner: fileSigner(keyDir, ledgerKeys),
   };
@@ -106,7 +110,7 @@ export async function governedDatabase(options: GovernedOptions): Promise<Govern
   const open = (plan: Plan) => runs.openRun({ run: plan.document.run, store, actor: 'amira' });
   const workLane = (plan: Plan, step: number, lane: number) =>
     disposeSlice(
-      { guard, epochKeys: retain.epochKeys, signingKey, worker: 'test-worker', now: Date.now },
+      { guard, epochKeys: retain.epochKeys, ledgerKeys, worker: 'test-worker', now: Date.now },
       {
         run: plan.document.run,
         step,

@@ -78,7 +78,11 @@ async function workLane(
     },
   };
   const deps = {
-    ...{ guard: small, epochKeys: governed.retain.epochKeys, signingKey: governed.signingKey },
+    ...{
+      guard: small,
+      epochKeys: governed.retain.epochKeys,
+      ledgerKeys: governed.retain.ledgerKeys,
+    },
     ...{ worker: 'campaign', now: Date.now },
   };
   const { step = 0, lane = 0 } = lanes[index] ?? {};

@@ -124,7 +124,7 @@ grant usage on schema evidence to public;
 async function openEpochs({ guard, retain }: Governed, { lanes }: BegunRun): Promise<void> {
   for (const { recordClass } of lanes) {
     const { id, key } = await retain.epochKeys.forWriting(recordClass);
-    await guard.registerEpoch(id, keyCommitment(key));
+    await guard.registerEpoch(id, keyCommitment(key), null);
   }
 }
 

@@ -3,7 +3,8 @@
  * ledger, the workers and the database keep being killed; then everything that is left is looked at.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { rotateWorkerKey, startingPolicy } from '../../app/ledger/key-admin.ts';
+import { startingPolicy } from '../../app/ledger/key-admin.ts';
+import { rotateWorkerKey } from '../../app/ledger/rotate-keys.ts';
 import { ledgerStatus } from '../../app/ledger/status.ts';
 import type { PlanRequest } from '../../app/plan-run.ts';
 import { storePool } from '../../app/store-pool.ts';

@@ -134,7 +134,10 @@ function dependencies(control: ControlDb): RoundDependencies {
     stores: async () => Object.keys((await scheduleInForce(retain)).schedule.stores),
     open,
     readSealed: async (source, batch) => (await open(storeOf(source))).sealed(batch),
-    delivery: delivery({ sinks, ledger, report: onFailure, now }),
+    delivery: delivery({
+      ...{ sinks, ledger, now, report: onFailure },
+      signedSize: async () => (await retain.ledgerSigner.last())?.size ?? 0,
+    }),
     now,
   };
 }

@@ -9,7 +9,7 @@ import {
 import { connectStore, type StoreConnection } from '../../stores/postgres/connection.ts';
 import { type StoreLedger, storeLedger } from '../../stores/postgres/ledger-source.ts';
 import { deleteAfter, scheduleText } from '../stores/small-schedule.ts';
-import { type Governed, governedDatabase } from './governed.ts';
+import { type Governed, type GovernedOptions, governedDatabase } from './governed.ts';
 
 export interface LedgerSite {
   readonly governed: Governed;
@@ -26,13 +26,30 @@ export interface LedgerSite {
   end(): Promise<void>;
 }
 
-export async function ledgerSite(): Promise<LedgerSite> {
+export interface LedgerSiteOptions extends Pick<GovernedOptions, 'epochClock'> {
+  readonly epochKeysKeptFor?: string;
+}
+
+/** A hold on one parcel, of a matter that is opened for the first. */
+export async function placeHold({ governed }: LedgerSite, parcel: number): Promise<void> {
+  const { sql } = governed;
+  await sql`select retain_guard.open_matter('M-1', 'matter', 'helena')`;
+  await sql`select retain_guard.place_hold('M-1', 'complaint', 'letter', 'helena', '2030-01-01',
+    '{parcel}', ${[String(parcel)]}, '{}', '{}')`;
+}
+
+export async function ledgerSite({
+  epochClock,
+  epochKeysKeptFor,
+}: LedgerSiteOptions = {}): Promise<LedgerSite> {
   const governed = await governedDatabase({
     ledger: 'waits',
+    ...(epochClock !== undefined && { epochClock }),
     setup: (sql) =>
       sql.unsafe(`create table public.parcel (id integer primary key, closed_on date not null);
                   create index on public.parcel (closed_on);`),
     schedule: scheduleText({
+      ...(epochKeysKeptFor !== undefined && { epochKeysKeptFor }),
       classes: { parcel: { table: 'public.parcel', subjects: { addressee: 'id' } } },
       rules: { parcels: deleteAfter('parcel', 'closed_on') },
     }),

@@ -182,6 +182,7 @@ export function* story(options: TellerOptions = {}, teller = logTeller(options))
   yield teller.decide(rejected.run, 'reject');
   yield* run(teller, { batches: 3, records: 110 }, undefined, 2);
   yield teller.plan([{ class: 'customer', destroys: 9 }], 2).piece;
+  yield teller.releaseHold(2);
   yield teller.epoch(EPOCH, 'destroy');
   yield teller.tell('guard.remove', { guard_version: 4 });
 }

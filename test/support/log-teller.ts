@@ -155,8 +155,10 @@ export function logTeller(options: TellerOptions = {}) {
     hasEpoch: (epoch: string): boolean => openEpochs.has(epoch),
 
     epoch(epoch: string, state: 'open' | 'destroy' = 'open'): Piece {
-      if (state === 'open') openEpochs.add(epoch);
-      return tell(`epoch.${state}`, { epoch, commitment: digest(`epoch ${epoch}`) });
+      const body = { epoch, commitment: digest(`epoch ${epoch}`) };
+      if (state === 'destroy') return tell('epoch.destroy', body);
+      openEpochs.add(epoch);
+      return tell('epoch.open', { ...body, destroy_after: '2034-01-01' });
     },
 
     placeHold(): Piece {

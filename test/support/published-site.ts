@@ -12,11 +12,11 @@ import { parseNote } from '../../ledger/note.ts';
 import type { Policy } from '../../ledger/policy.ts';
 import { parsePolicy } from '../../ledger/policy-file.ts';
 import { type VerifyReport, verifyLog } from '../../ledger/verify/verify-log.ts';
-import { type LedgerSite, ledgerSite } from './ledger-site.ts';
+import { type LedgerSite, type LedgerSiteOptions, ledgerSite } from './ledger-site.ts';
 
 export interface PublishedSite extends LedgerSite {
   readonly dir: string;
-  /** `place code` of everything that was reported since the last look. */
+  /** `place code`, or `place works`, of everything that was reported since the last look. */
   reported(): string[];
   /** What rounds need; each call is a process that knows nothing of the others. */
   rounds(settings?: Partial<DeliverySettings>): RoundDependencies;
@@ -28,8 +28,8 @@ export interface PublishedSite extends LedgerSite {
 
 const MS_PER_SECOND = 1_000;
 
-export async function publishedSite(): Promise<PublishedSite> {
-  const site = await ledgerSite();
+export async function publishedSite(options?: LedgerSiteOptions): Promise<PublishedSite> {
+  const site = await ledgerSite(options);
   const dir = await mkdtemp(join(tmpdir(), 'retain-published-'));
   const { retain } = site.governed;
   const heard: string[] = [];
@@ -47,7 +47,9 @@ export async function publishedSite(): Promise<PublishedSite> {
       delivery: delivery({
         sinks: [folderSink(dir)],
         ledger: site.deps.ledger,
+        signedSize: async () => (await retain.ledgerSigner.last())?.size ?? 0,
         report: (place, code) => void heard.push(`${place} ${code}`),
+        recovered: (place) => void heard.push(`${place} works`),
         now: Date.now,
         ...settings,
       }),

@@ -2,6 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import postgres, { type Sql } from 'postgres';
 import { inject } from 'vitest';
+import { requireHead } from '../../app/ledger/sequence.ts';
+import type { LedgerSite } from './ledger-site.ts';
 import './provided.ts';
 
 /** Takes a copy as of now; answers how to put it back. Open pools connect again by themselves. */
@@ -18,6 +20,18 @@ export async function backedUp(url: string): Promise<() => Promise<void>> {
       await sql`create database ${sql(name)} template ${sql(copy)}`;
       await sql`drop database ${sql(copy)}`;
     });
+}
+
+/** Sessions that were cut by a backup or a restore are found dead on their next use. */
+export async function awake({ store, deps, governed }: LedgerSite): Promise<void> {
+  for (const ask of [
+    () => store.newestStatement(),
+    () => requireHead(deps.ledger),
+    () => governed.guard.clock(),
+  ]) {
+    await ask().catch(() => undefined);
+    await ask();
+  }
 }
 
 async function endSessions(sql: Sql, name: string): Promise<void> {

@@ -27,7 +27,7 @@ const BEFORE_THE_NEXT_ATTEMPT_MS = 30;
 
 const task = JSON.parse(process.argv[2] ?? '') as SliceTask;
 const epochKeys = fileEpochKeys(task.keyDir, () => new Date().toISOString());
-const signingKey = await fileLedgerKeys(task.keyDir).worker();
+const ledgerKeys = fileLedgerKeys(task.keyDir);
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 function told(guard: DisposalGuard): DisposalGuard {
@@ -50,7 +50,7 @@ function told(guard: DisposalGuard): DisposalGuard {
 
 async function workLane(guard: DisposalGuard, step: number, lane: number): Promise<void> {
   const worker = `slice-worker-${process.pid}`;
-  const deps = { guard, epochKeys, signingKey, worker, now: Date.now };
+  const deps = { guard, epochKeys, ledgerKeys, worker, now: Date.now };
   const slice = { run: task.run, step, lane };
   const limits = { sliceRecords: task.sliceRecords, sliceMs: 60_000 };
   const hooks = { onBatch: () => undefined, cancelled: () => false };

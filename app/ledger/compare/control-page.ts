@@ -6,7 +6,7 @@ import { type Page, type Piece, sourceOf } from './piece.ts';
 import type { Restores } from './restores.ts';
 import { type ComparedTable, compareRows, type ExpectedRow } from './rows.ts';
 import { outboxRow } from './statement-rows.ts';
-import { ofKind, runIndexRow, scheduleRow } from './subject-rows.ts';
+import { piecesOf, runIndexRow, scheduleRow } from './subject-rows.ts';
 
 const CONTROL = 'control';
 
@@ -33,7 +33,7 @@ export async function compareControlPage(
     page.pieces.filter(isInOutbox).map(outboxRow),
     () => control.outbox(page.from, page.to),
   );
-  const schedules = ofKind(there, 'rule.version').map(scheduleRow);
+  const schedules = piecesOf(there, 'rule.version').map(scheduleRow);
   const unread = damage.unread.has('control retain.log_outbox');
   const wrong = new Set(outbox.map(({ index }) => index));
   for (const { key, place } of schedules) {
@@ -72,9 +72,9 @@ async function compareRuns(
   pieces: readonly Piece[],
 ): Promise<DatabaseFinding[]> {
   const table = { table: 'retain.run', code: 'E_DB_ROW' } as const;
-  const plans = ofKind(pieces, 'plan').map(runIndexRow);
+  const plans = piecesOf(pieces, 'plan').map(runIndexRow);
   const known = await compare(table, plans, () => control.runs(plans.map(({ key }) => key)));
-  const decided = ofKind(pieces, 'approval').map(({ index, statement: { run } }) => ({
+  const decided = piecesOf(pieces, 'approval').map(({ index, statement: { run } }) => ({
     ...{ key: run, place: { index, run }, columns: {} },
   }));
   return [

@@ -2,23 +2,13 @@
 import type { ControlEnds, ControlRow } from '../../../db/ledger-audit.ts';
 import { sha256 } from '../../../ledger/hashing.ts';
 import { type OpenTree, rootOf } from '../../../ledger/open-tree.ts';
-import type { StatementOf } from '../../../ledger/statements.ts';
+import { laneName } from '../../../ledger/order.ts';
+import { type Chains, extendChains, type OpenRun } from './chains.ts';
 import type { Comparison } from './comparison.ts';
 import { type DatabaseFinding, found } from './findings.ts';
-import { isBatch, isTold, type Page, type Piece, sourceOf } from './piece.ts';
+import { isBatch, type Page, type Piece, sourceOf } from './piece.ts';
+import type { Restores } from './restores.ts';
 import { type ComparedTable, compareRows, type ExpectedRow, excess } from './rows.ts';
-
-interface LaneEnd {
-  readonly seq: number;
-  readonly sha256: string;
-  readonly index: number;
-}
-
-interface OpenRun {
-  readonly source: string;
-  /** By `step/lane`. */
-  readonly lanes: Map<string, LaneEnd>;
-}
 
 interface GuardEnd {
   removed: boolean;
@@ -29,10 +19,8 @@ interface GuardEnd {
   holds: bigint;
 }
 
-/** Where the entries read so far leave off. Memory is that of the runs that have not closed. */
-export interface Ends {
-  readonly sources: Map<string, { n: number; sha256: string; index: number }>;
-  readonly open: Map<string, OpenRun>;
+/** Where the entries read so far leave off. Memory is that of the runs that have not closed, and ids of runs. */
+export interface Ends extends Chains {
   /** What the guard of each source must know at least. */
   readonly guards: Map<string, GuardEnd>;
   /** Lanes of all runs. */
@@ -43,6 +31,8 @@ export interface Ends {
   readonly batches: Map<string, number>;
   /** Runs that closed in the page read last. */
   readonly closed: Map<string, OpenRun>;
+  /** Runs that were planned. */
+  readonly planned: Set<string>;
 }
 
 const CONTROL = 'control';
@@ -53,55 +43,45 @@ const LANES: ComparedTable = {
 export function noEnds(): Ends {
   return {
     ...{ sources: new Map(), open: new Map(), guards: new Map(), lanes: 0, newestSchedule: 0 },
-    ...{ batches: new Map(), closed: new Map() },
+    ...{ batches: new Map(), closed: new Map(), planned: new Set() },
   };
 }
 
-export function follow(ends: Ends, { pieces }: Page): void {
+export function follow(ends: Ends, { pieces }: Page, restores: Pick<Restores, 'lost'>): void {
   ends.closed.clear();
   for (const piece of pieces) {
-    const { statement, index } = piece;
-    if (isTold(piece)) {
-      ends.sources.set(piece.statement.source, {
-        n: piece.statement.n,
-        sha256: piece.sha256,
-        index,
-      });
+    const { statement } = piece;
+    const run = 'run' in statement ? ends.open.get(statement.run) : undefined;
+    if (statement.kind === 'run.close' && run !== undefined) ends.closed.set(statement.run, run);
+    if (statement.kind === 'batch') {
+      if (run?.lanes.has(laneName(statement)) !== true) ends.lanes += 1;
+      const source = sourceOf(piece);
+      ends.batches.set(source, (ends.batches.get(source) ?? 0) + 1);
     }
-    if (isBatch(piece)) followBatch(ends, piece);
-    followGuard(ends, piece);
+    if (statement.kind === 'plan') ends.planned.add(statement.run);
     if (statement.kind === 'rule.version') {
       ends.newestSchedule = Math.max(ends.newestSchedule, statement.version);
     }
-    if (statement.kind !== 'run.close') continue;
-    const run = ends.open.get(statement.run);
-    if (run !== undefined) ends.closed.set(statement.run, run);
-    ends.open.delete(statement.run);
+    followGuard(ends, piece, restores.lost(piece));
+    extendChains(ends, piece);
   }
 }
 
 /** Batches that their source has lost, as the log tells itself. */
-export function forget({ batches }: Ends, lost: readonly Piece[]): void {
-  for (const source of lost.map(sourceOf)) {
+export function forget({ batches }: Ends, lost: Iterable<Piece>): void {
+  for (const piece of lost) {
+    if (!isBatch(piece)) continue;
+    const source = sourceOf(piece);
     batches.set(source, (batches.get(source) ?? 0) - 1);
   }
 }
 
-function followBatch(ends: Ends, piece: Piece<StatementOf<'batch'>>): void {
-  const { run: runId, step, lane, seq } = piece.statement;
-  const source = sourceOf(piece);
-  const run = ends.open.get(runId) ?? { source, lanes: new Map<string, LaneEnd>() };
-  const name = `${step}/${lane}`;
-  if (!run.lanes.has(name)) ends.lanes += 1;
-  run.lanes.set(name, { seq, sha256: piece.sha256, index: piece.index });
-  ends.open.set(runId, run);
-  ends.batches.set(source, (ends.batches.get(source) ?? 0) + 1);
-}
-
-function followGuard(ends: Ends, piece: Piece): void {
+/** A store that was set back knows no later plan and no later guard; its holds go on being counted. */
+function followGuard(ends: Ends, piece: Piece, isLost: boolean): void {
   const source = sourceOf(piece);
   const { statement } = piece;
   const guard = ends.guards.get(source) ?? { removed: false, version: 0, schedule: 0, holds: 0n };
+  if (isLost && !statement.kind.startsWith('hold.')) return;
   switch (statement.kind) {
     case 'guard.install':
     case 'guard.remove':

@@ -24,7 +24,10 @@ export const DATABASE_FINDING_CODES = {
     exit: 16,
     means: 'the guard, or a table of the ledger, is not as it was installed',
   },
-  E_DB_AHEAD: { exit: 1, means: 'the databases have entries that this copy of the log does not' },
+  E_DB_AHEAD: {
+    exit: 1,
+    means: 'the databases have entries that this copy of the log does not, or of a time to come',
+  },
 } as const satisfies Record<string, DatabaseFindingKind>;
 
 export type DatabaseFindingCode = keyof typeof DATABASE_FINDING_CODES;

@@ -1,6 +1,5 @@
 /** What a store has that the log does not tell of. */
 import {
-  guardState,
   type OddLane,
   oddLanes,
   type StoredBatch,
@@ -12,27 +11,16 @@ import {
   type UntoldRow,
   untoldRows,
 } from '../../../stores/postgres/audit-leftovers.ts';
-import type { StoreConnection } from '../../../stores/postgres/connection.ts';
-import type { Comparison } from './comparison.ts';
-import type { Ends } from './ends.ts';
 import { type DatabaseFinding, type FoundWhere, found } from './findings.ts';
-import type { Restores } from './restores.ts';
 import { excess } from './rows.ts';
+import { LATEST_SECONDS, planned, type StoreInLog, signers, staged, state } from './store-state.ts';
 
-/** The log follows within a minute, or disposal stops. */
-const LATEST_SECONDS = 60;
+type Finds = AsyncGenerator<DatabaseFinding>;
 
-export interface Leftovers {
-  readonly comparison: Comparison;
-  readonly restores: Restores;
-  readonly ends: Ends;
-  readonly source: string;
-  readonly connection: StoreConnection;
+interface Leftovers extends StoreInLog {
   /** Entries that were compared: what has a higher index was appended since. */
   readonly size: number;
 }
-
-type Finds = AsyncGenerator<DatabaseFinding>;
 
 export async function* compareLeftovers(leftovers: Leftovers): Finds {
   const { comparison, connection, ends, source } = leftovers;
@@ -48,7 +36,10 @@ export async function* compareLeftovers(leftovers: Leftovers): Finds {
     const rows = untoldRows(sql, store, table);
     yield* reading(leftovers, [table, 'event'], untold(leftovers, table, rows));
   }
-  yield* reading(leftovers, ['installation'], state(leftovers));
+  yield* reading(leftovers, ['installation', 'event_state'], state(leftovers));
+  yield* reading(leftovers, ['batch_staged', 'batch', 'batch_sealed'], staged(leftovers));
+  yield* reading(leftovers, ['planned', 'step'], planned(leftovers));
+  yield* reading(leftovers, ['revoked_signer'], signers(leftovers));
 }
 
 /** Nothing, when one of the tables is known to be unreadable; finding that out ends this part only. */
@@ -203,6 +194,7 @@ function* laneFindings(source: string, odd: OddLane): Generator<DatabaseFinding>
 const ENDS: Readonly<Record<string, string>> = {
   'run.close': 'closed_at',
   'hold.release': 'released_at',
+  'epoch.destroy': 'destroyed_at',
 };
 
 /** Runs that a recovery gave up are closed without a statement of their own: the recovery told of them. */
@@ -213,7 +205,7 @@ async function* untold(
 ): Finds {
   for await (const chunk of chunks) {
     for (const { key, kind } of chunk) {
-      if (kind === 'run.close' && restores.abandoned.has(key)) continue;
+      if (kind === 'run.close' && restores.givenUp.has(key)) continue;
       if (comparison.damage.untold.has(`${source} ${kind} ${key}`)) continue;
       const where = { source, table: `retain_guard.${name}` };
       const column = ENDS[kind];
@@ -224,29 +216,5 @@ async function* untold(
         yield found('E_DB_ROW', message, { ...where, row: key, columns: [column] });
       }
     }
-  }
-}
-
-/** The few rows that say for which store, schedule and holds the guard stands. */
-async function* state({ comparison, connection, ends, source }: Leftovers): Finds {
-  const guard = ends.guards.get(source);
-  const row = await guardState(connection.sql, connection.store);
-  const versions = await comparison.retain.control.scheduleVersions();
-  // One may have been installed since, and the row of one in the log may be gone.
-  const newest = Math.max(ends.newestSchedule, versions[0]?.version ?? 0);
-  const differs = (table: string, column: string) =>
-    found('E_DB_ROW', `retain_guard.${table} was changed in ${column}.`, {
-      ...{ source, table: `retain_guard.${table}`, row: 'the only row', columns: [column] },
-    });
-  if (guard?.removed === false) {
-    if (row.store !== connection.store) yield differs('installation', 'store');
-    if (row.version !== String(guard.version)) yield differs('installation', 'version');
-  }
-  const schedule = Number(row.schedule ?? 0);
-  if (schedule < (guard?.schedule ?? 0) || schedule > newest) {
-    yield differs('schedule_in_force', 'version');
-  }
-  if (BigInt(row.holds ?? -1) < (guard?.holds ?? 0n)) {
-    yield differs('hold_state', 'version');
   }
 }

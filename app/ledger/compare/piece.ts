@@ -3,6 +3,7 @@ import { entrySha256 } from '../../../ledger/entry.ts';
 import { batchLeafHashes } from '../../../ledger/record-entries.ts';
 import type { Statement, StatementOf } from '../../../ledger/statements.ts';
 import type { Place } from '../../../ledger/verify/findings.ts';
+import type { Told } from '../../../ledger/verify/said.ts';
 import { leavesOf, type PublishedPart } from '../published-log.ts';
 
 export interface Piece<S extends Statement = Statement> {
@@ -14,8 +15,6 @@ export interface Piece<S extends Statement = Statement> {
   readonly sha256: string;
 }
 
-/** Statements that a source tells, one after the other. */
-export type Told = Extract<Statement, { readonly source: string }>;
 export type BatchPiece = Piece<StatementOf<'batch'>>;
 export type ToldPiece = Piece<Told>;
 
@@ -41,12 +40,7 @@ export async function* pagesOf(
   let page = { from, to: from, pieces: [] as Piece[], leaves: [] as Buffer[] };
   for await (const part of parts) {
     const leaves = leavesOf(part);
-    page.pieces.push({
-      index: part.firstIndex,
-      leaves,
-      statement: part.statement,
-      sha256: entrySha256(part.entry.bytes).toString('hex'),
-    });
+    page.pieces.push(pieceOf(part));
     page.leaves.push(batchLeafHashes(part.entry.bytes, part.refs));
     page.to += leaves;
     if (page.pieces.length < PIECES_AT_ONCE && page.to - page.from < LEAVES_AT_ONCE) continue;
@@ -54,6 +48,12 @@ export async function* pagesOf(
     page = { from: page.to, to: page.to, pieces: [], leaves: [] };
   }
   if (page.pieces.length > 0) yield page;
+}
+
+export function pieceOf(part: PublishedPart): Piece {
+  const { firstIndex: index, statement, entry } = part;
+  const sha256 = entrySha256(entry.bytes).toString('hex');
+  return { index, leaves: leavesOf(part), statement, sha256 };
 }
 
 export function isBatch(piece: Piece): piece is BatchPiece {

@@ -1,11 +1,15 @@
-/** The control database's own account of the tree: which entries came from where, tiles, checkpoints. */
-import { RetentionError } from '../../../domain/errors.ts';
-import { parseCheckpoint } from '../../../ledger/checkpoint.ts';
+/** The control database's own account of the tree: which entries came from where, tiles, heads. */
 import { sha256 } from '../../../ledger/hashing.ts';
-import { parseNote } from '../../../ledger/note.ts';
-import { type FullTile, grow, type OpenTree, rootOf } from '../../../ledger/open-tree.ts';
+import { type FullTile, grow, type OpenTree } from '../../../ledger/open-tree.ts';
 import type { Comparison } from './comparison.ts';
-import { type DatabaseFinding, found } from './findings.ts';
+import type { DatabaseFinding } from './findings.ts';
+import {
+  headFindings,
+  headWithin,
+  type LogIdentity,
+  type StoredHead,
+  storedHeads,
+} from './heads.ts';
 import { isBatch, isTold, type Page, type Piece, sourceOf } from './piece.ts';
 import { compareRows, type ExpectedRow } from './rows.ts';
 
@@ -59,54 +63,33 @@ function placeRow(piece: Piece): ExpectedRow {
   };
 }
 
-/** Grows the tree by the page, and compares the tiles that this filled and the checkpoints it passes. */
+/** Grows the tree by the page, and compares the tiles that this filled and the heads that it passes. */
 export async function compareTree(
   comparison: Comparison,
-  origin: string,
-  before: OpenTree,
+  { tree: before, ...log }: LogIdentity & { readonly tree: OpenTree },
   page: Page,
 ): Promise<{ readonly tree: OpenTree; readonly findings: DatabaseFinding[] }> {
-  const { control } = comparison;
-  const notes = await comparison.read(CONTROL, 'retain.log_checkpoint', () =>
-    control.checkpoints(page.from, page.to),
-  );
-  const bySize = new Map((notes ?? []).map((row) => [Number(row.key), row['note'] ?? '']));
+  const bySize = new Map<number, StoredHead[]>();
+  for (const head of await storedHeads(comparison, page)) {
+    bySize.set(head.size, [...(bySize.get(head.size) ?? []), head]);
+  }
   const findings: DatabaseFinding[] = [];
   const full: FullTile[] = [];
   let tree = before;
   let waiting: Buffer[] = [];
   page.pieces.forEach(({ index, leaves }, i) => {
     waiting.push(page.leaves[i] ?? Buffer.alloc(0));
-    const note = bySize.get(index + leaves);
-    if (note === undefined && i < page.pieces.length - 1) return;
+    const heads = bySize.get(index + leaves) ?? [];
+    if (heads.length === 0 && i < page.pieces.length - 1) return;
     const grown = grow(tree, Buffer.concat(waiting));
     [tree, waiting] = [grown.tree, []];
     full.push(...grown.full);
     bySize.delete(index + leaves);
-    if (note !== undefined) findings.push(...checkNote(note, origin, tree));
+    for (const head of heads) findings.push(...headFindings(head, log, tree));
   });
-  // A head is signed between two commits of the sequencer, never within one.
-  for (const size of bySize.keys()) findings.push(wrongCheckpoint(size));
+  for (const head of [...bySize.values()].flat()) findings.push(headWithin(head));
   findings.push(...(await compareTiles(comparison, full)));
   return { tree, findings };
-}
-
-function checkNote(note: string, origin: string, tree: OpenTree): DatabaseFinding[] {
-  try {
-    const head = parseCheckpoint(parseNote(Buffer.from(note, 'utf8')).text);
-    const same =
-      head.origin === origin && head.size === tree.size && head.root.equals(rootOf(tree));
-    return same ? [] : [wrongCheckpoint(tree.size)];
-  } catch (error) {
-    if (!(error instanceof RetentionError)) throw error;
-    return [wrongCheckpoint(tree.size)];
-  }
-}
-
-function wrongCheckpoint(size: number): DatabaseFinding {
-  const where = { source: CONTROL, table: 'retain.log_checkpoint', row: String(size) };
-  const message = `retain.log_checkpoint ${size} is no head of the published tree.`;
-  return found('E_DB_TREE', message, { ...where, columns: ['note'] });
 }
 
 /** Level 0 is recomputed from the entries and never stored. */

@@ -1,98 +1,79 @@
 /**
- * What was lost in restores and brought back from the published copy: the log says so itself, in an entry of
- * the admin key. Such rows cannot be there; everything that the backup had must be.
+ * What was lost in restores and brought back from the published copy: the published log says so itself, in
+ * entries of the admin key that were verified with it. What one of them names cannot be there; everything that
+ * its backup had must be. One that is not published yet excuses nothing.
  */
-import { decodeEntry } from '../../../ledger/entry.ts';
-import { readStatement, type StatementOf } from '../../../ledger/statements.ts';
-import { newestEvent } from '../../../stores/postgres/audit-leftovers.ts';
-import type { Comparison } from './comparison.ts';
-import { isTold, type Piece, sourceOf } from './piece.ts';
+import type { StatementOf } from '../../../ledger/statements.ts';
+import type { Replay } from '../../../ledger/verify/verify-log.ts';
+import { isTold, type Page, type Piece, sourceOf } from './piece.ts';
 
 export interface Restores {
-  /** Whether the database that told the piece was set back to before it. */
+  /** To be called with every page, in order, before anything is asked about its pieces. */
+  follow(page: Page): void;
+  /** Whether a later replay says that the store which told the piece was set back to before it. */
   lost(piece: Piece): boolean;
   /** Whether the control database was set back to before the entry. */
   forgotten(index: number): boolean;
-  /** Runs that were given up without a statement of their own. */
-  readonly abandoned: ReadonlySet<string>;
+  /** Runs that recoveries closed without a statement of their own: in the log they were open, or closed before. */
+  readonly givenUp: ReadonlySet<string>;
+  /** Up to which number a store was fitted to the log; 0 for one that was never restored. */
+  resumedAfter(source: string): number;
+  /** Stores that were fitted to the log, and all batches that each of them lacked the last time. */
+  readonly lacking: ReadonlyMap<string, StatementOf<'replay'>['lost'][string]['batches']>;
 }
 
-/** Of one source in one restore. */
+/** Of one store in one restore: its statements after number `after`, batches that came later than that one. */
 interface Loss {
   readonly source: string;
-  /** Statements from here on, */
-  readonly fromN: number;
-  /** up to here. */
-  readonly toN: number;
-  /** Entries after this index, */
-  readonly afterIndex: number;
-  /** and before this one. */
+  readonly after: number;
+  /** Index of statement `after`; undefined as long as the log has not come to it. */
+  afterIndex: number | undefined;
+  /** Index of the replay. */
   readonly beforeIndex: number;
 }
 
-export async function findRestores(comparison: Comparison): Promise<Restores> {
-  const { retain } = comparison;
-  const rows = await comparison.read('control', 'retain.log_seq', () =>
-    retain.control.ledger.statements(['replay']),
-  );
-  const losses: Loss[] = [];
-  const abandoned = new Set<string>();
-  for (const { firstIndex, entry } of rows ?? []) {
-    const statement = entry === null ? undefined : replayOf(entry);
-    if (statement === undefined) continue;
-    for (const run of statement.runs_abandoned) abandoned.add(run);
-    losses.push(...(await lossesOf(comparison, statement, firstIndex)));
-  }
+export function restoresOf(replays: readonly Replay[]): Restores {
+  const losses = replays.flatMap(lossesIn);
+  const windows = replays.map(({ statement }) => statement);
   const of = (source: string): Loss[] => losses.filter((loss) => loss.source === source);
+  const lost = (piece: Piece): boolean => of(sourceOf(piece)).some((loss) => isLost(loss, piece));
+  const givenUp = new Set(windows.flatMap(({ runs_abandoned: runs }) => runs));
   return {
-    abandoned,
-    lost: (piece) => of(sourceOf(piece)).some((loss) => isLost(loss, piece)),
-    forgotten: (index) => of('control').some((loss) => isWithin(loss, index)),
+    follow({ pieces }) {
+      for (const piece of losses.length === 0 ? [] : pieces.filter(isTold)) {
+        const { statement } = piece;
+        for (const loss of of(statement.source)) {
+          if (loss.after === statement.n) loss.afterIndex = piece.index;
+        }
+        if (statement.kind === 'run.close' && lost(piece)) givenUp.add(statement.run);
+      }
+    },
+    lost,
+    forgotten: (index) =>
+      windows.some(({ size_before: from, size_after: to }) => index >= from && index < to),
+    givenUp,
+    resumedAfter: (source) =>
+      Math.max(
+        0,
+        ...windows.map(({ sources }) => new Map(Object.entries(sources)).get(source) ?? 0),
+      ),
+    lacking: new Map(
+      windows.flatMap(({ lost }) =>
+        Object.entries(lost).map(([source, { batches }]) => [source, batches] as const),
+      ),
+    ),
   };
 }
 
-function isLost(loss: Loss, piece: Piece): boolean {
-  if (!isWithin(loss, piece.index)) return false;
-  return !isTold(piece) || (piece.statement.n >= loss.fromN && piece.statement.n <= loss.toN);
+function lossesIn({ index, statement }: Replay): Loss[] {
+  return Object.entries(statement.lost).map(([source, { after }]) => ({
+    ...{ source, after, afterIndex: after === 0 ? -1 : undefined, beforeIndex: index },
+  }));
 }
 
-function isWithin({ afterIndex, beforeIndex }: Loss, index: number): boolean {
-  return index > afterIndex && index < beforeIndex;
-}
-
-function replayOf(entry: Buffer): StatementOf<'replay'> | undefined {
-  try {
-    const decoded = decodeEntry(entry);
-    const statement = decoded.kind === 'replay' ? readStatement(decoded) : undefined;
-    return statement?.kind === 'replay' ? statement : undefined;
-  } catch {
-    // What stands there instead of a statement is found where the places are compared.
-    return undefined;
+function isLost({ after, afterIndex, beforeIndex }: Loss, piece: Piece): boolean {
+  if (afterIndex === undefined || piece.index <= afterIndex || piece.index >= beforeIndex) {
+    return false;
   }
-}
-
-/** A store was set back to its newest statement that is still there: a gap before that is no loss. */
-async function lossesOf(
-  comparison: Comparison,
-  { sources, size_before, size_after }: StatementOf<'replay'>,
-  index: number,
-): Promise<Loss[]> {
-  const losses: Loss[] = [
-    {
-      ...{ source: 'control', fromN: 1, toN: Number.MAX_SAFE_INTEGER },
-      ...{ afterIndex: size_before - 1, beforeIndex: size_after },
-    },
-  ];
-  for (const [source, toN] of Object.entries(sources)) {
-    const connection = source === 'control' ? undefined : await comparison.store(source);
-    if (connection === undefined) continue;
-    const newest = await comparison.read(source, 'retain_guard.event', () =>
-      newestEvent(connection.sql, connection.store, toN),
-    );
-    if (newest === undefined) continue;
-    const logged = await comparison.retain.control.ledger.statementsOf(source, [newest]);
-    const afterIndex = logged.get(newest)?.firstIndex ?? -1;
-    losses.push({ source, fromN: newest + 1, toN, afterIndex, beforeIndex: index });
-  }
-  return losses;
+  return !isTold(piece) || piece.statement.n > after;
 }

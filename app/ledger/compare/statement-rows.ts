@@ -1,7 +1,8 @@
 /** What the row that a source told a statement with must say after the published entry. */
 import type { JsonObject } from '../../../ledger/entry.ts';
 import type { Statement } from '../../../ledger/statements.ts';
-import { type Piece, placeOf, type Told, type ToldPiece } from './piece.ts';
+import type { Told } from '../../../ledger/verify/said.ts';
+import { type Piece, placeOf, type ToldPiece } from './piece.ts';
 import type { ExpectedRow } from './rows.ts';
 
 /** Fields that hold the reference of a name, by kind: the row has the plain name. */

@@ -6,7 +6,13 @@ import type { DatabaseFinding } from './findings.ts';
 import { type BatchPiece, isBatch, isTold, type Piece, type ToldPiece } from './piece.ts';
 import { type ComparedTable, compareRows, type ExpectedRow } from './rows.ts';
 import { eventRow } from './statement-rows.ts';
-import { ofKind, type Subjects, stepSubjects, storeSubjects, subjectKey } from './subject-rows.ts';
+import {
+  piecesOf,
+  type Subjects,
+  stepSubjects,
+  storeSubjects,
+  subjectKey,
+} from './subject-rows.ts';
 
 /** A table of one store, by its name without the schema. */
 type Table = Omit<ComparedTable, 'source' | 'table'> & { readonly table: AuditTable };
@@ -19,19 +25,24 @@ const SEALS: Table = {
 };
 const EVENTS: Table = {
   ...{ table: 'event', code: 'E_DB_STATEMENT' },
-  codes: { first_index: 'E_DB_INDEX' },
+  ...{ codes: { first_index: 'E_DB_INDEX' }, closed: true },
 };
 
+/** `excused`: of the pieces, those that the store lost. */
 export async function compareStorePage(
   comparison: Comparison,
   source: string,
   pieces: readonly Piece[],
+  excused: ReadonlySet<Piece>,
 ): Promise<DatabaseFinding[]> {
   const compare = comparing(comparison, source);
+  const there = pieces.filter((piece) => !excused.has(piece));
+  // Their numbers are taken: whatever stands there now was put there.
+  const taken = pieces.filter((piece) => excused.has(piece)).filter(isTold);
   return [
-    ...(await compareBatches(comparison, compare, source, pieces.filter(isBatch))),
-    ...(await compareTold(comparison, compare, source, pieces.filter(isTold))),
-    ...(await compareSubjects(compare, pieces)),
+    ...(await compareBatches(comparison, compare, source, there.filter(isBatch))),
+    ...(await compareTold(comparison, compare, source, there.filter(isTold), taken)),
+    ...(await compareSubjects(compare, there)),
   ];
 }
 
@@ -61,10 +72,11 @@ async function compareTold(
   compare: Compare,
   source: string,
   told: readonly ToldPiece[],
+  taken: readonly ToldPiece[],
 ): Promise<DatabaseFinding[]> {
   const findings = await compare(
     EVENTS,
-    told.map(({ statement }) => String(statement.n)),
+    [...told, ...taken].map(({ statement }) => String(statement.n)),
     (open) => told.map((piece) => eventRow(piece, !open.has(String(piece.statement.n)))),
   );
   const wrong = new Set(findings.map(({ row }) => row));
@@ -112,6 +124,6 @@ async function compareSubjects(
   const otherPlans = new Set(
     findings.filter(({ table }) => table === 'retain_guard.plan').map(({ row }) => row),
   );
-  const plans = ofKind(pieces, 'plan').filter(({ statement }) => !otherPlans.has(statement.run));
+  const plans = piecesOf(pieces, 'plan').filter(({ statement }) => !otherPlans.has(statement.run));
   return [...findings, ...(await each(stepSubjects(plans)))];
 }

@@ -4,9 +4,10 @@
  * paused a run) cannot be compared with anything.
  */
 import type { StatementOf } from '../../../ledger/statements.ts';
+import type { Told } from '../../../ledger/verify/said.ts';
 import type { AuditTable } from '../../../stores/postgres/audit-rows.ts';
 import type { DatabaseFindingCode } from './findings.ts';
-import { isTold, type Piece, placeOf, type Told } from './piece.ts';
+import { isTold, type Piece, placeOf } from './piece.ts';
 import type { ExpectedRow } from './rows.ts';
 
 /** One table of a store, and what of it a page of the log tells. */
@@ -24,7 +25,7 @@ type PieceOf<K extends Told['kind']> = Piece<StatementOf<K> & Told>;
 
 /** Of a store. Plans come before their steps. */
 export function storeSubjects(pieces: readonly Piece[]): Subjects[] {
-  const of = <K extends Told['kind']>(kind: K) => ofKind(pieces, kind);
+  const of = <K extends Told['kind']>(kind: K) => piecesOf(pieces, kind);
   const [plans, placed] = [of('plan'), of('hold.place')];
   return [
     subjects('plan', plans.map(planRow)),
@@ -36,6 +37,7 @@ export function storeSubjects(pieces: readonly Piece[]): Subjects[] {
     subjects('hold', of('hold.release').map(releasedRow)),
     ...holdScopes(placed),
     subjects('key_epoch', of('epoch.open').map(epochRow)),
+    subjects('key_epoch', of('epoch.destroy').map(destroyedRow)),
   ];
 }
 
@@ -76,7 +78,7 @@ export function subjectKey(statement: Told): string {
   return 'epoch' in statement ? statement.epoch : '';
 }
 
-export function ofKind<K extends Told['kind']>(pieces: readonly Piece[], kind: K): PieceOf<K>[] {
+export function piecesOf<K extends Told['kind']>(pieces: readonly Piece[], kind: K): PieceOf<K>[] {
   // A piece whose statement is of the kind has a statement of that kind.
   return pieces.filter((piece) => isTold(piece) && piece.statement.kind === kind) as PieceOf<K>[];
 }
@@ -130,7 +132,7 @@ function placedRow(piece: PieceOf<'hold.place'>): ExpectedRow {
     piece.statement;
   return row(piece, String(hold), {
     ...{ matter_id: { name: matter }, reason, placed_by: { name: placed_by } },
-    ...{ placed_at, effective_at, review_on, version },
+    ...{ placed_at, effective_at, review_on, version, matter: 'true' },
   });
 }
 
@@ -173,6 +175,11 @@ function holdScopes(placed: readonly PieceOf<'hold.place'>[]): Subjects[] {
 }
 
 function epochRow(piece: PieceOf<'epoch.open'>): ExpectedRow {
-  const { epoch, commitment, at } = piece.statement;
-  return row(piece, epoch, { commitment, opened_at: { moment: at } });
+  const { epoch, commitment, destroy_after, at } = piece.statement;
+  return row(piece, epoch, { commitment, destroy_after, opened_at: { moment: at } });
+}
+
+function destroyedRow(piece: PieceOf<'epoch.destroy'>): ExpectedRow {
+  const { epoch, at } = piece.statement;
+  return row(piece, epoch, { destroyed_at: { moment: at } });
 }

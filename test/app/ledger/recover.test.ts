@@ -9,7 +9,6 @@ import { requireLedgerInStep, requireStoreInStep } from '../../../app/ledger/in-
 import { startingPolicy } from '../../../app/ledger/key-admin.ts';
 import { recoverLedger } from '../../../app/ledger/recover.ts';
 import { ledgerRound } from '../../../app/ledger/round.ts';
-import { requireHead } from '../../../app/ledger/sequence.ts';
 import { fileSigner } from '../../../app/ledger/signer.ts';
 import { decodeEntry } from '../../../ledger/entry.ts';
 import { parsePolicy } from '../../../ledger/policy-file.ts';
@@ -17,7 +16,7 @@ import { readStatement } from '../../../ledger/statements.ts';
 import type { LogSource } from '../../../ledger/verify/log-source.ts';
 import { verifyLog } from '../../../ledger/verify/verify-log.ts';
 import { type LedgerSite, ledgerSite } from '../../support/ledger-site.ts';
-import { backedUp } from '../../support/restore.ts';
+import { awake, backedUp } from '../../support/restore.ts';
 
 let site: LedgerSite;
 let dir: string;
@@ -48,6 +47,7 @@ async function round() {
     delivery: delivery({
       sinks: [folderSink(dir)],
       ledger: site.deps.ledger,
+      signedSize: async () => (await site.governed.retain.ledgerSigner.last())?.size ?? 0,
       report: () => undefined,
       now: Date.now,
     }),
@@ -55,18 +55,6 @@ async function round() {
   });
   expect(done.troubled).toEqual([]);
   return done;
-}
-
-/** Sessions that were cut by a restore are found dead on their next use. */
-async function awake(): Promise<void> {
-  for (const ask of [
-    () => site.store.newestStatement(),
-    () => requireHead(site.deps.ledger),
-    () => site.governed.guard.clock(),
-  ]) {
-    await ask().catch(() => undefined);
-    await ask();
-  }
 }
 
 async function placeHold(parcel: number): Promise<number> {
@@ -91,14 +79,14 @@ it('nothing may run after a restore, until the log is back with every entry that
   await site.destroySome(20);
   await round();
   const restore = await backedUp(site.governed.url);
-  await awake();
+  await awake(site);
   const lost = await site.destroySome(300);
   await round();
   const before = await site.entries();
   const signed = await site.governed.retain.ledgerSigner.last();
 
   await restore();
-  await awake();
+  await awake(site);
   await expect(
     requireLedgerInStep(site.deps.ledger, site.governed.retain.ledgerSigner),
   ).rejects.toMatchObject({ code: 'LEDGER_BEHIND' });
@@ -126,11 +114,11 @@ async function holdLostInRestore(): Promise<number> {
   await site.destroySome(3);
   await round();
   const restore = await backedUp(site.governed.url);
-  await awake();
+  await awake(site);
   const hold = await placeHold(1_000);
   await round();
   await restore();
-  await awake();
+  await awake(site);
   return hold;
 }
 
@@ -183,12 +171,12 @@ it('gives up a run that was under way, and keeps what people did after the resto
   const plan = await governed.plan();
   await governed.approve(plan);
   const restore = await backedUp(governed.url);
-  await awake();
+  await awake(site);
   await governed.open(plan);
   await governed.workLane(plan, 1, 1);
   await round();
   await restore();
-  await awake();
+  await awake(site);
   // As many statements again as the restore took away: only their instants tell them apart.
   const hold = await placeHold(5_001);
   await governed.open(plan);
@@ -207,11 +195,11 @@ it('refuses a copy that is not what was signed', async () => {
   await site.destroySome(3);
   await round();
   const restore = await backedUp(site.governed.url);
-  await awake();
+  await awake(site);
   await site.destroySome(3);
   await round();
   await restore();
-  await awake();
+  await awake(site);
   const forged: LogSource = {
     read: async (path, most) => {
       const bytes = await published.read(path, most);

@@ -22,6 +22,8 @@ const WHERE: Readonly<Record<string, string>> = {
   'retain_guard.hold_state': 'true',
   'retain_guard.key_epoch': 'true',
   'retain_guard.schedule_in_force': 'true',
+  'retain_guard.matter': `matter_id = 'M-1'`,
+  'retain_guard.event_state': 'true',
   'retain_guard.installation': 'true',
   'retain.schedule_version': 'version = 1',
   'retain.run': `run_id = '{run}'`,
@@ -31,6 +33,8 @@ const WHERE: Readonly<Record<string, string>> = {
   'retain.log_lane': `run_id = '{run}' and lane = 2`,
   'retain.log_outbox': `kind = 'rule.version' and body ->> 'version' = '1'`,
   'retain.log_checkpoint': 'true',
+  'retain.log_timestamp': 'true',
+  'retain.log_kept': `batch_id = '{lost}'`,
 };
 
 const whole = (table: string): string =>

@@ -23,6 +23,10 @@ export const DELETED: readonly Tampering[] = [
   deleted('log_source', 'E_DB_MISSING retain.log_source store:records'),
   deleted('log_lane', 'E_DB_MISSING retain.log_lane store:records {lane}'),
   deleted('log_outbox', 'E_DB_MISSING retain.log_outbox {ruleIndex}'),
+  deleted('log_checkpoint', 'E_DB_MISSING retain.log_checkpoint {size}'),
+  deleted('event_state', 'E_DB_ROW event_state the only row resumed_after'),
+  deleted('schedule_in_force', 'E_DB_ROW schedule_in_force the only row version'),
+  deleted('matter', 'E_DB_ROW hold 1 matter', 'E_DB_ROW hold 2 matter'),
 ];
 
 /** Rows that nothing published. */
@@ -125,6 +129,29 @@ export const ADDED: readonly Tampering[] = [
     'a checkpoint',
     `insert into retain.log_checkpoint (size, note) select size + 1, note from retain.log_checkpoint`,
     'E_DB_COUNT retain.log_checkpoint {afterEnd}',
+  ),
+  also(
+    'a timestamp',
+    `insert into retain.log_timestamp (size, note, response) select size + 1, note, response from retain.log_timestamp`,
+    'E_DB_COUNT retain.log_timestamp {afterEnd}',
+  ),
+  also(
+    'bytes of a batch beside the tree, which its store has',
+    `insert into retain.log_kept select batch_id, header, overlay(refs placing sha256('x') from 1)
+       from retain_guard.batch_sealed where batch_id = '{batch}'`,
+    'E_DB_COUNT retain.log_kept {batch}',
+  ),
+  also(
+    'bytes of a batch that is not in the log',
+    `insert into retain.log_kept select '{nobody}', header, refs from retain_guard.batch_sealed where batch_id = '{batch}'`,
+    'E_DB_COUNT retain.log_kept {nobody}',
+  ),
+  also(
+    'a run of a store that there is not',
+    `insert into retain.run (run_id, store, schedule_version, requested_by, digest)
+     select '00000000-0000-0000-0000-000000000000', 'constructor', schedule_version, requested_by, digest
+       from retain.run where run_id = '{run}'`,
+    'E_DB_COUNT retain.run 00000000-0000-0000-0000-000000000000',
   ),
   also(
     'a row of the outbox',

@@ -1,6 +1,7 @@
 /**
  * Columns of which the log tells nothing, so that a change cannot be seen: notes of operations, free words,
- * positions, numbers of rows, which keys and people are under a hold.
+ * positions, numbers of rows, which keys and people are under a hold, keys in the seconds before their seal. Nor
+ * can be seen that a matter without holds, a timestamp, or a stored head that was never published is gone.
  */
 export const UNTOLD: readonly string[] = [
   'batch_sealed.sealed_at',
@@ -24,6 +25,16 @@ export const UNTOLD: readonly string[] = [
   'hold_key.key_number',
   'hold_subject.subject',
   'control_run.created_at',
+  'matter.title',
+  'matter.opened_by',
+  'matter.opened_at',
+  'batch_staged.keys',
+  'planned.ord',
+  'revoked_signer.at',
   'log_checkpoint.signed_at',
+  'log_timestamp.at',
+  'migration.id',
+  'migration.hash',
+  'migration.created_at',
   'log_outbox.no',
 ];
