@@ -10,7 +10,7 @@ import type { Replay } from '../../ledger/verify/verify-log.ts';
 import type { Retain } from '../context.ts';
 import { type Comparison, openComparison } from './compare/comparison.ts';
 import type { Ends } from './compare/ends.ts';
-import { type DatabaseFinding, found } from './compare/findings.ts';
+import { type DatabaseFinding, unsequenced } from './compare/findings.ts';
 import { compareGuard } from './compare/guard.ts';
 import { comparePublishedHead } from './compare/heads.ts';
 import { compareLacking } from './compare/kept-rows.ts';
@@ -39,7 +39,6 @@ export interface CompareOptions {
 type Finds = AsyncGenerator<DatabaseFinding>;
 
 const CONTROL = 'control';
-const LATEST_SECONDS = 60;
 
 /**
  * Compares the control database and every store that the log names with a verified log, and answers each
@@ -123,10 +122,9 @@ async function* compareStore(
 async function* compareControl({ control, damage, read }: Comparison): Finds {
   const outbox = { source: CONTROL, table: 'retain.log_outbox' };
   const waiting = await read(CONTROL, outbox.table, () => control.waitingOutbox());
-  for (const { key, kind, seconds } of waiting ?? []) {
-    if (Number(seconds) <= LATEST_SECONDS) continue;
-    const message = `${outbox.table} ${key} (${kind}) has waited for the log for ${Math.floor(Number(seconds))} seconds.`;
-    yield found('E_DB_UNSEQUENCED', message, { ...outbox, row: key });
+  for (const { key, seconds } of waiting ?? []) {
+    const finding = unsequenced({ ...outbox, row: key }, Number(seconds));
+    if (finding !== undefined) yield finding;
   }
   const schedules = { source: CONTROL, table: 'retain.schedule_version' };
   const untold = await read(CONTROL, schedules.table, () => control.untoldSchedules());

@@ -3,7 +3,7 @@
  * alone is found by its own code, so that each test is red without its check.
  */
 import { describe, expect, it } from 'vitest';
-import { decodeEntry, type SignedEntry, type SignedKind } from '../../ledger/entry.ts';
+import { decodeEntry, type SignedKind } from '../../ledger/entry.ts';
 import { readStatement, type StatementOf } from '../../ledger/statements.ts';
 import type { FindingCode } from '../../ledger/verify/findings.ts';
 import { plans } from '../../ledger/verify/plans.ts';
@@ -27,7 +27,7 @@ function said<K extends SignedKind>(kind: K, { entry }: Piece): SaidOf<K> {
   const decoded = decodeEntry(entry);
   if (decoded.kind !== kind) throw new Error(`a ${decoded.kind} and no ${kind}`);
   // Its kind was just looked at.
-  const statement = readStatement(decoded as SignedEntry) as StatementOf<K>;
+  const statement = readStatement(decoded) as StatementOf<K>;
   return { index: 0, statement, sha256: '', signed: true };
 }
 

@@ -6,10 +6,12 @@ import { FINDING_CODES } from '../../ledger/verify/findings.ts';
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../docs/auditor.md'), 'utf8');
 
-test.each([
+type Findings = Readonly<Record<string, { readonly exit: number; readonly means: string }>>;
+
+test.each<[string, Findings, RegExp]>([
   ['of a log', FINDING_CODES, /^\| `(E_(?!DB_)[A-Z]+)` +\| (\d+) +\| (.*?) +\|$/gm],
   ['of the databases', DATABASE_FINDING_CODES, /^\| `(E_DB_[A-Z]+)` +\| (\d+) +\| (.*?) +\|$/gm],
-] as const)(
+])(
   'the page for auditors has every code of a finding %s, with its exit code and meaning',
   (_, all, row) => {
     const rows = [...PAGE.matchAll(row)];

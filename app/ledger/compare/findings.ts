@@ -58,3 +58,18 @@ export function found(
   const severity = DATABASE_FINDING_CODES[code].exit === 1 ? 'warning' : 'error';
   return { code, severity, message, ...where };
 }
+
+/** The log follows within a minute, or disposal stops. */
+const LATEST_SECONDS = 60;
+
+/** What was committed `seconds` ago and is not in the log; undefined while it may still be on its way. */
+export function unsequenced(
+  where: FoundWhere & { readonly row: string },
+  seconds: number,
+): DatabaseFinding | undefined {
+  if (Math.abs(seconds) <= LATEST_SECONDS) return undefined;
+  // A time to come would hide for how long.
+  const how = seconds > 0 ? `for ${Math.floor(seconds)} seconds` : 'and is of a time to come';
+  const message = `${where.table} ${where.row} has waited for the log ${how}.`;
+  return found('E_DB_UNSEQUENCED', message, where);
+}

@@ -11,9 +11,9 @@ import {
   type UntoldRow,
   untoldRows,
 } from '../../../stores/postgres/audit-leftovers.ts';
-import { type DatabaseFinding, type FoundWhere, found } from './findings.ts';
+import { type DatabaseFinding, type FoundWhere, found, unsequenced } from './findings.ts';
 import { excess } from './rows.ts';
-import { LATEST_SECONDS, planned, type StoreInLog, signers, staged, state } from './store-state.ts';
+import { planned, type StoreInLog, signers, staged, state } from './store-state.ts';
 
 type Finds = AsyncGenerator<DatabaseFinding>;
 
@@ -118,11 +118,7 @@ function indexFinding(
 ): DatabaseFinding | undefined {
   const { table, row = '' } = where;
   if (index === undefined && noted !== null) return excess(where, row);
-  if (index === undefined) {
-    if (seconds <= LATEST_SECONDS) return undefined;
-    const message = `${table} ${row} has waited for the log for ${Math.floor(seconds)} seconds.`;
-    return found('E_DB_UNSEQUENCED', message, where);
-  }
+  if (index === undefined) return unsequenced({ ...where, row }, seconds);
   const isOther = index < size ? noted === null : noted !== null && Number(noted) !== index;
   if (!isOther) return undefined;
   const message = `${table} ${row} does not say that it is entry ${index}.`;

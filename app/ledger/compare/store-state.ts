@@ -9,13 +9,10 @@ import {
 import type { StoreConnection } from '../../../stores/postgres/connection.ts';
 import type { Comparison } from './comparison.ts';
 import type { Ends } from './ends.ts';
-import { type DatabaseFinding, found } from './findings.ts';
+import { type DatabaseFinding, found, unsequenced } from './findings.ts';
 import type { NamedKeys } from './named-keys.ts';
 import type { Restores } from './restores.ts';
 import { excess } from './rows.ts';
-
-/** The log follows within a minute, or disposal stops. */
-export const LATEST_SECONDS = 60;
 
 /** One store, and what the log says that concerns it. */
 export interface StoreInLog {
@@ -89,7 +86,10 @@ export async function* planned({ source, ends, connection }: StoreInLog): Finds 
   }
 }
 
-/** A store is told of a revoked worker key first, then the log is; nothing is sealed with it in between. */
+/**
+ * A store is told of a revoked worker key first, then the log is; nothing is sealed with it in between. Where that
+ * was not finished, asking for the revocation again does.
+ */
 export async function* signers({ source, ends, keys, connection }: StoreInLog): Finds {
   if (ends.guards.get(source)?.removed !== false) return;
   const where = { source, table: 'retain_guard.revoked_signer' };
@@ -102,8 +102,7 @@ export async function* signers({ source, ends, keys, connection }: StoreInLog): 
     }
   }
   for (const [row, seconds] of told) {
-    if (seconds <= LATEST_SECONDS) continue;
-    const message = `${where.table} ${row} has waited for the log for ${Math.floor(seconds)} seconds: ask for its revocation again.`;
-    yield found('E_DB_UNSEQUENCED', message, { ...where, row });
+    const finding = unsequenced({ ...where, row }, seconds);
+    if (finding !== undefined) yield finding;
   }
 }

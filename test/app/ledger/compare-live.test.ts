@@ -129,23 +129,30 @@ describe('what never got into the log', () => {
     expect(await found()).toEqual([`E_DB_UNSEQUENCED batch ${sealed?.batch}`]);
   });
 
-  it('a statement that waits for more than a minute is found, of a store and of the control database', async () => {
-    await published.publish();
-    await placeHold(site, 5_000);
-    const { sql } = site.governed;
-    await sql`insert into retain.log_outbox (kind, body) values ('rule.version', '{"version": 9}')`;
-    expect(await found()).toEqual([]);
-    await sql`update retain_guard.event set at = at - interval '61 seconds' where first_index is null`;
-    await sql`update retain.log_outbox set at = at - interval '61 seconds' where first_index is null`;
-    const [event] = await sql<
-      { n: string }[]
-    >`select max(event_no)::text as n from retain_guard.event`;
-    const [row] = await sql<{ no: string }[]>`select max(no)::text as no from retain.log_outbox`;
-    expect(await found()).toEqual([
-      `E_DB_UNSEQUENCED event ${event?.n}`,
-      `E_DB_UNSEQUENCED retain.log_outbox ${row?.no}`,
-    ]);
-  });
+  it.each(['-', '+'])(
+    'a statement that waits for more than a minute, or is of a time to come, is found: %s',
+    async (sign) => {
+      await published.publish();
+      await placeHold(site, 5_000);
+      const { sql } = site.governed;
+      await sql`insert into retain.log_outbox (kind, body) values ('rule.version', '{"version": 9}')`;
+      expect(await found()).toEqual([]);
+      for (const table of ['retain_guard.event', 'retain.log_outbox']) {
+        const later = sign === '+' ? '10 minutes' : '61 seconds';
+        await sql.unsafe(
+          `update ${table} set at = at ${sign} interval '${later}' where first_index is null`,
+        );
+      }
+      const [event] = await sql<
+        { n: string }[]
+      >`select max(event_no)::text as n from retain_guard.event`;
+      const [row] = await sql<{ no: string }[]>`select max(no)::text as no from retain.log_outbox`;
+      expect(await found()).toEqual([
+        `E_DB_UNSEQUENCED event ${event?.n}`,
+        `E_DB_UNSEQUENCED retain.log_outbox ${row?.no}`,
+      ]);
+    },
+  );
 
   it('a statement that is gone before it was appended leaves a gap', async () => {
     await published.publish();

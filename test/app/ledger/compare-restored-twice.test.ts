@@ -4,7 +4,7 @@ import type { Retain } from '../../../app/context.ts';
 import { recoverLedger } from '../../../app/ledger/recover.ts';
 import { compared, type Published, publishedSite, shown } from '../../support/compared-site.ts';
 import { superuser } from '../../support/forged-tail.ts';
-import { type LedgerSite, ledgerSite } from '../../support/ledger-site.ts';
+import { type LedgerSite, ledgerSite, placeHold } from '../../support/ledger-site.ts';
 import { awake, backedUp } from '../../support/restore.ts';
 
 let site: LedgerSite;
@@ -54,6 +54,14 @@ it('a second restore is told of as a whole, and both are excused', async () => {
   expect(after?.after).toBeGreaterThan(before?.after ?? 0);
   const kept = await site.governed.sql`select batch_id as batch from retain.log_kept`;
   expect(kept.map(({ batch }) => String(batch)).sort()).toEqual([first, second].sort());
+});
+
+it('what a store told after the restore is nothing that it had before', async () => {
+  await forgotten();
+  for (const parcel of [1, 2, 3, 4, 5, 6]) await placeHold(site, parcel);
+  await recover();
+  await published.publish();
+  expect(await found()).toEqual([]);
 });
 
 it('other bytes that somebody kept for the batch before are replaced', async () => {

@@ -149,7 +149,7 @@ export const ADDED: readonly Tampering[] = [
   also(
     'a run of a store that there is not',
     `insert into retain.run (run_id, store, schedule_version, requested_by, digest)
-     select '00000000-0000-0000-0000-000000000000', 'constructor', schedule_version, requested_by, digest
+     select '00000000-0000-0000-0000-000000000000', 'nowhere', schedule_version, requested_by, digest
        from retain.run where run_id = '{run}'`,
     'E_DB_COUNT retain.run 00000000-0000-0000-0000-000000000000',
   ),
