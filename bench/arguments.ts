@@ -1,7 +1,15 @@
 /** What the benchmark measures, and at which size. */
 import { parseArgs } from 'node:util';
 
-export const PARTS = ['ledger', 'speed', 'per-record', 'memory', 'holds', 'planning'] as const;
+export const PARTS = [
+  'ledger',
+  'speed',
+  'per-record',
+  'memory',
+  'holds',
+  'freeze',
+  'planning',
+] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchArguments {

@@ -197,6 +197,12 @@ const STATEMENTS = {
     released_at: utcInstant,
     released_by: ref,
   }),
+  'hold.freeze': object({
+    ...told,
+    kind: oneOf('hold.freeze'),
+    hold: positive,
+    frozen_at: utcInstant,
+  }),
   'epoch.open': object({ ...told, kind: oneOf('epoch.open'), ...epoch }),
   'epoch.destroy': object({ ...told, kind: oneOf('epoch.destroy'), ...epoch }),
   key: (value: unknown, at: string) => (isOfLog(value) ? logKey(value, at) : signerKey(value, at)),
