@@ -1,6 +1,9 @@
 /** The receipt of a hold: from when it holds, what it covers now, and what it came too late for. */
 import { RetentionError } from '../domain/errors.ts';
-import type { RetentionSchedule } from '../domain/schedule.ts';
+import type { FreezeMode, RetentionSchedule } from '../domain/schedule.ts';
+import type { StoreConnection } from '../stores/postgres/connection.ts';
+import { freezeModes } from '../stores/postgres/freeze-places.ts';
+import { confirmFreeze, type Freeze, type Writer } from '../stores/postgres/freeze-state.ts';
 import type { HoldRow } from '../stores/postgres/guard-app.ts';
 import type { ResolvedStore } from '../stores/postgres/reality.ts';
 import { findDestroyed } from './destroyed-records.ts';
@@ -32,6 +35,12 @@ export interface HoldReceipt {
   readonly placedAt: string;
   /** RFC 3339 UTC: every batch after this instant leaves what the hold covers. */
   readonly effectiveAt: string;
+  /** RFC 3339 UTC: nobody, not only no run, changes or deletes what it covers after this. Null: not yet. */
+  readonly frozenAt: string | null;
+  /** The transactions older than the hold that it waits for to be frozen. */
+  readonly waitsFor: readonly Writer[];
+  /** Tables whose rows are not frozen, or against deleting only, because the schedule says so. */
+  readonly notFrozen: readonly { readonly table: string; readonly freeze: FreezeMode }[];
   readonly reviewOn: string;
   readonly releasedAt: string | null;
   readonly covers: readonly Covered[];
@@ -55,6 +64,8 @@ export async function holdReceipt(view: StoreView, hold: HoldRow): Promise<HoldR
   const notes: string[] = [];
   const covers = await coveredRows(connection, resolved, scopes);
   const tooLate = await destroyedBefore(view, hold, scopes, notes);
+  const { frozenAt, waitsFor } = await freezeOf(connection, hold);
+  const named = new Set(covers.map(({ table }) => table));
   return {
     hold: holdName(schedule, connection.store, hold.hold_no),
     store: connection.store,
@@ -65,12 +76,25 @@ export async function holdReceipt(view: StoreView, hold: HoldRow): Promise<HoldR
     placedBy: hold.placed_by,
     placedAt: hold.placed_at,
     effectiveAt: hold.effective_at,
+    frozenAt,
+    waitsFor,
+    notFrozen: freezeModes(resolved).filter(
+      ({ table, freeze }) => freeze !== 'refuse' && named.has(table),
+    ),
     reviewOn: hold.review_on,
     releasedAt: hold.released_at,
     covers,
     tooLate,
     notes,
   };
+}
+
+/** As of now: the first who asks after the last older writer has ended freezes it. */
+export async function freezeOf(connection: StoreConnection, hold: HoldRow): Promise<Freeze> {
+  if (hold.frozen_at !== null || hold.released_at !== null) {
+    return { frozenAt: hold.frozen_at, waitsFor: [] };
+  }
+  return confirmFreeze(connection, Number(hold.hold_no));
 }
 
 function scopesOf(resolved: ResolvedStore, hold: HoldRow): HoldScopes {

@@ -3,7 +3,7 @@ import { RetentionError } from '../domain/errors.ts';
 import type { StoreConnection } from '../stores/postgres/connection.ts';
 import { guardApp, type HoldRow } from '../stores/postgres/guard-app.ts';
 import { actorNamed, type Retain, said, scheduleInForce } from './context.ts';
-import { type HoldReceipt, holdName, holdReceipt } from './hold-receipt.ts';
+import { freezeOf, type HoldReceipt, holdName, holdReceipt } from './hold-receipt.ts';
 import { eachStore, type StoreView, withViews } from './store-views.ts';
 
 export type { HoldReceipt };
@@ -20,7 +20,13 @@ export async function listHolds(retain: Retain, matter?: string): Promise<Listed
   await eachStore(retain, async (store, connection) => {
     for (const row of await guardApp(connection).holds({})) {
       if (matter !== undefined && row.matter_id !== matter) continue;
-      holds.push({ ...row, hold: holdName(schedule, store.id, row.hold_no), store: store.id });
+      const { frozenAt } = await freezeOf(connection, row);
+      holds.push({
+        ...row,
+        frozen_at: frozenAt,
+        hold: holdName(schedule, store.id, row.hold_no),
+        store: store.id,
+      });
     }
   });
   return holds;

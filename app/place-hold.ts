@@ -5,6 +5,7 @@ import type { RetentionSchedule, StoreDefinition } from '../domain/schedule.ts';
 import { didYouMean } from '../domain/suggest.ts';
 import { keyTextOf } from '../stores/postgres/fragments.ts';
 import { guardApp } from '../stores/postgres/guard-app.ts';
+import { awaitFreeze, FREEZE_WAIT_MS } from './await-freeze.ts';
 import { actorNamed, type Retain, said, scheduleInForce } from './context.ts';
 import { type HoldReceipt, holdReceipt } from './hold-receipt.ts';
 import { holdIn } from './holds.ts';
@@ -37,6 +38,8 @@ export interface PlaceHoldRequest {
   readonly reviewOn: string;
   readonly keys: readonly { readonly recordClass: string; readonly key: readonly string[] }[];
   readonly subjects: readonly { readonly kind: string; readonly id: string }[];
+  /** How long to wait for writers older than the hold before the receipt names them; 10 s when missing. */
+  readonly freezeWaitMs?: number;
 }
 
 /**
@@ -67,6 +70,10 @@ export async function placeHold(retain: Retain, request: PlaceHoldRequest): Prom
       const { holdNo } = await placeIn(view, { ...checked, ...scope }, placed.length);
       placed.push({ view, holdNo });
     }
+    const waitMs = request.freezeWaitMs ?? FREEZE_WAIT_MS;
+    await Promise.all(
+      placed.map(({ view, holdNo }) => awaitFreeze(view.connection, holdNo, waitMs)),
+    );
     const receipts: HoldReceipt[] = [];
     for (const { view, holdNo } of placed) {
       receipts.push(await holdReceipt(view, await holdIn(view.connection, holdNo)));

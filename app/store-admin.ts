@@ -3,6 +3,7 @@ import type { LedgerDb } from '../db/ledger.ts';
 import type { RetentionSchedule } from '../domain/schedule.ts';
 import { checkGuard } from '../stores/postgres/check.ts';
 import { asStore } from '../stores/postgres/driver-error.ts';
+import { frozenTables } from '../stores/postgres/freeze.ts';
 import {
   installGuard,
   installScript,
@@ -70,7 +71,12 @@ export async function checkStore(
       }),
     );
     const guard = await asStore(store.id, () =>
-      checkGuard(connection.sql, requiredRights(resolved), catalogue.tables.values()),
+      checkGuard(
+        connection.sql,
+        requiredRights(resolved),
+        catalogue.tables.values(),
+        frozenTables(resolved),
+      ),
     );
     return [...drift, ...guard];
   });

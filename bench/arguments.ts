@@ -8,6 +8,7 @@ export const PARTS = [
   'per-record',
   'memory',
   'holds',
+  'freeze',
   'planning',
 ] as const;
 export type Part = (typeof PARTS)[number];

@@ -166,5 +166,7 @@ async function placeHold(pool: StorePool, keys: readonly string[]): Promise<void
 
 async function forgetHolds(pool: StorePool): Promise<void> {
   const { sql } = await pool.connection(STORE, 'admin');
-  await sql.unsafe('truncate retain_guard.hold_key, retain_guard.hold_subject, retain_guard.hold');
+  await sql.unsafe(
+    'truncate retain_guard.hold_key, retain_guard.hold_subject, retain_guard.hold_writer, retain_guard.hold',
+  );
 }

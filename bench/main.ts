@@ -4,6 +4,7 @@ import { type BenchArguments, type Part, readArguments, USAGE } from './argument
 import { createTable } from './data.ts';
 import { type EndToEnd, endToEnd } from './end-to-end.ts';
 import { type Figure, table } from './figures.ts';
+import { measureFreeze } from './freeze.ts';
 import { governed } from './governed.ts';
 import { measureHolds } from './hold-latency.ts';
 import { measureLedger } from './ledger.ts';
@@ -60,6 +61,7 @@ async function measure(
         'per-record': async () => measurePerRecord(server, await whole()),
         memory: () => measureMemory(server, guarded, records),
         holds: () => measureHolds(server, guarded, records),
+        freeze: () => measureFreeze(server, guarded, args),
         planning: () => measurePlanning(server, guarded, runs),
       };
       const figures: Figure[] = [];

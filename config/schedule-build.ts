@@ -106,7 +106,15 @@ export function buildClass(id: string, text: ClassText): RecordClass {
     subjects: mapEntries(subjects, (_kind, columns) =>
       typeof columns === 'string' ? [columns] : columns,
     ),
-    references: text.references ?? {},
+    references: mapEntries(text.references ?? {}, (_name, entry) =>
+      typeof entry === 'string' ? entry : entry.role,
+    ),
+    freeze: text.freeze ?? 'refuse',
+    partFreeze: Object.fromEntries(
+      Object.entries(text.references ?? {}).flatMap(([name, entry]) =>
+        typeof entry === 'string' ? [] : [[name, entry.freeze]],
+      ),
+    ),
   };
 }
 

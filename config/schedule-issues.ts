@@ -126,6 +126,10 @@ function union(
   // The branch of the right kind is the one that does not complain about the value as a whole.
   const branch = issue.errors.find((inner) => !inner.some((one) => wrongKind(one)));
   if (branch !== undefined) return branch.flatMap((inner) => problemsOfIssue(inner, path, value));
+  const words = issue.errors.flat().find((one) => one.code === 'invalid_value');
+  if (typeof found === 'string' && words !== undefined && words.values.length > 1) {
+    return [unknownWord(path, found, words.values.map(String))];
+  }
   return [problem(path, 'TYPE_WRONG', `${issue.message}, not ${kindOf(found)}.`)];
 }
 

@@ -44,7 +44,18 @@ const storeShape = z.strictObject({
     .optional(),
 });
 
+const freezeMode = z.enum(['refuse', 'refuse-delete-only', 'off']);
 const referenceRole = z.enum(['owned', 'detached', 'blocking']);
+const reference = z.union(
+  [
+    referenceRole,
+    z.strictObject({
+      role: z.literal('owned'),
+      freeze: freezeMode.describe('What a hold refuses to everybody on these parts.'),
+    }),
+  ],
+  { error: 'must be owned, detached, blocking or { role: owned, freeze: ... }' },
+);
 
 const classShape = z.strictObject({
   title: sentence('What people call these records.'),
@@ -57,8 +68,13 @@ const classShape = z.strictObject({
     })
     .describe('Columns that say whom the record is about; a plain list means persons.')
     .optional(),
-  references: mapping(columnName(), referenceRole)
+  references: mapping(columnName(), reference)
     .describe('Every foreign key that points here: owned, detached or blocking.')
+    .optional(),
+  freeze: freezeMode
+    .describe(
+      'What a hold refuses to everybody: changing and deleting (refuse), deleting, nothing.',
+    )
     .optional(),
   note: sentence('Why two record classes stand on one table.').optional(),
 });

@@ -67,6 +67,7 @@ export const ERROR_CODES = {
   ISOLATION_LEVEL: 'refusal',
   FENCED: 'refusal',
   UNSEALED_BACKLOG: 'transient',
+  RECORD_FROZEN: 'refusal',
   HOLD_UNKNOWN: 'refusal',
   HOLD_SCOPE_EMPTY: 'refusal',
   HOLD_RELEASED: 'refusal',

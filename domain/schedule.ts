@@ -43,6 +43,12 @@ export interface QualifiedTable {
  */
 export type ReferenceRole = 'owned' | 'detached' | 'blocking';
 
+/**
+ * What a hold refuses to everybody on the rows of a table: changing and deleting, deleting only (the
+ * business goes on editing), or nothing, so that only disposal itself keeps to the hold.
+ */
+export type FreezeMode = 'refuse' | 'refuse-delete-only' | 'off';
+
 export interface RecordClass {
   readonly id: string;
   readonly title: string;
@@ -60,6 +66,10 @@ export interface RecordClass {
    * or by `table.constraint` where two tables share a constraint name.
    */
   readonly references: Readonly<Record<string, ReferenceRole>>;
+  /** Of the class's own table and of every owned part that does not say otherwise. */
+  readonly freeze: FreezeMode;
+  /** Of the parts behind an owned reference, by its name in `references`. */
+  readonly partFreeze: Readonly<Record<string, FreezeMode>>;
 }
 
 export type Scalar = string | number | boolean;

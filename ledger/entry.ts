@@ -17,6 +17,7 @@ const KIND_BYTES = {
   plan: 0x22,
   'hold.place': 0x30,
   'hold.release': 0x31,
+  'hold.freeze': 0x35,
   'epoch.open': 0x40,
   'epoch.destroy': 0x41,
   key: 0x50,

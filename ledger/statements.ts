@@ -199,6 +199,12 @@ const STATEMENTS = {
     released_at: utcInstant,
     released_by: ref,
   }),
+  'hold.freeze': object({
+    ...told,
+    kind: oneOf('hold.freeze'),
+    hold: positive,
+    frozen_at: utcInstant,
+  }),
   'epoch.open': object({
     ...told,
     kind: oneOf('epoch.open'),

@@ -47,7 +47,7 @@ function asData(hold: Awaited<ReturnType<typeof listHolds>>[number]): Record<str
   return {
     ...{ hold: hold.hold, store: hold.store, matter: hold.matter_id, reason: hold.reason },
     ...{ because: hold.because, placedBy: hold.placed_by, placedAt: hold.placed_at },
-    ...{ effectiveAt: hold.effective_at, reviewOn: hold.review_on },
+    ...{ effectiveAt: hold.effective_at, frozenAt: hold.frozen_at, reviewOn: hold.review_on },
     ...{ releasedAt: hold.released_at, releasedBy: hold.released_by },
     keys: hold.keys.map(({ record_class, key_text }) => ({
       recordClass: record_class,

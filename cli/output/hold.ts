@@ -22,18 +22,45 @@ export function receiptLines(receipt: HoldReceipt): string[] {
       ['placed', `${momentOf(receipt.placedAt, zone)} by ${receipt.placedBy}`],
       [
         'effective',
-        `${momentOf(receipt.effectiveAt, zone)} in ${store}: from this instant nothing it covers can be destroyed`,
+        `${momentOf(receipt.effectiveAt, zone)} in ${store}: from this instant no run destroys what it covers`,
       ],
       [
         'covers',
         `${now.length === 0 ? 'nothing that exists now' : listed(now)}, and what arrives later`,
       ],
+      ...freezeLines(receipt),
       ...lossLines(receipt),
       ['reason', `${receipt.reason}: ${receipt.because}`],
       ['review', dayText(receipt.reviewOn, zone)],
     ]),
     ...receipt.notes.map((note) => `  note: ${note}`),
   ];
+}
+
+const WRITERS_LISTED = 5;
+
+/** From when nobody else changes it either; whom that waits for; where the schedule leaves it open. */
+function freezeLines({ frozenAt, waitsFor, notFrozen, releasedAt, zone }: HoldReceipt) {
+  const lines: [string, string][] = [];
+  if (frozenAt !== null) {
+    const what = 'from this instant nobody can change or delete it in the database';
+    lines.push(['frozen', `${momentOf(frozenAt, zone)}: ${what}`]);
+  } else if (releasedAt === null) {
+    const older = counted(waitsFor.length, 'transaction');
+    lines.push(['frozen', `not yet: waits for ${older} older than the hold to end`]);
+    for (const { pid, prepared, application, since } of waitsFor.slice(0, WRITERS_LISTED)) {
+      const who = prepared === null ? `session ${pid}` : `prepared transaction ${prepared}`;
+      const name = application ? ` (${application})` : '';
+      lines.push([
+        '',
+        `${who}${name}${since === null ? '' : `, open since ${momentOf(since, zone)}`}`,
+      ]);
+    }
+  }
+  const open = notFrozen.map(({ table: name, freeze }) =>
+    freeze === 'off' ? `${name} (not at all)` : `${name} (deleting only)`,
+  );
+  return open.length === 0 ? lines : [...lines, ['not frozen', listed(open)] as [string, string]];
 }
 
 const DONE = { delete: 'destroyed', reduce: 'reduced', anonymise: 'anonymised' } as const;
@@ -56,12 +83,17 @@ export function holdTable(holds: readonly ListedHold[], zone: string): string[] 
     columns.map((title) => ({ title })),
     holds.map((hold) => [
       ...[hold.hold, hold.matter_id, hold.reason],
-      hold.released_at === null ? 'IN FORCE' : 'released',
+      stateOf(hold),
       momentOf(hold.effective_at, zone),
       dayText(hold.review_on, zone),
       scopeWords(hold),
     ]),
   );
+}
+
+function stateOf({ released_at, frozen_at }: ListedHold): string {
+  if (released_at !== null) return 'released';
+  return frozen_at === null ? 'IN FORCE, not frozen yet' : 'IN FORCE';
 }
 
 /** Counts, not keys: a list of holds is looked at over shoulders. */

@@ -25,6 +25,7 @@ const HEAR: { readonly [K in SignedKind]: Hear<K> } = {
   },
   'hold.place': (said, { holds }) => holds.place(said),
   'hold.release': (said, { holds }) => holds.release(said),
+  'hold.freeze': (said, { holds }) => holds.freeze(said),
   'epoch.open': (said, { epochs }) => epochs.open(said),
   'epoch.destroy': (said, { epochs, holds }) =>
     epochs.destroy(said, holds.inForce(said.statement.source)),

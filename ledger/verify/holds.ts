@@ -8,16 +8,20 @@ interface StoreHolds {
   version: bigint;
   /** In the order of the log, and so of versions. */
   readonly placed: { readonly version: bigint; readonly effectiveAt: string }[];
-  readonly inForce: Set<number>;
-  readonly released: Set<number>;
+  /** With the instant at which they took effect. */
+  readonly inForce: Map<number, string>;
+  readonly frozen: Set<number>;
+  readonly released: Map<number, string>;
   /** Placed before a restore, which may have taken them away: a hold placed anew has another number. */
   readonly doubtful: Set<number>;
 }
 
 export interface Holds {
   place(said: SaidOf<'hold.place'>): void;
+  /** A hold in force is frozen once, and not before it took effect. */
+  freeze(said: SaidOf<'hold.freeze'>): void;
   release(said: SaidOf<'hold.release'>): void;
-  /** A restore may have brought back holds that were released: they can be released again. */
+  /** A restore may have brought back holds that were released or frozen: they can be so again. */
   restored(source: string): void;
   /** Holds of a source that were placed since the last restore and not released. */
   inForce(source: string): readonly number[];
@@ -51,31 +55,35 @@ export function holds(report: ReportFinding): Holds {
       if (store.inForce.has(hold) || store.released.has(hold)) {
         report('E_HOLD', `Hold ${hold} of ${source} is placed twice.`, { index });
       }
-      store.inForce.add(hold);
+      store.inForce.set(hold, effective_at);
       store.placed.push({ version: BigInt(version), effectiveAt: effective_at });
     },
+    freeze: (said) => freeze(of(said.statement.source), said, report),
     release(said) {
       const { statement, index } = said;
       const { source, hold } = statement;
       const store = of(source);
       advance(said);
-      if (!store.inForce.delete(hold)) {
+      const effectiveAt = store.inForce.get(hold);
+      if (effectiveAt === undefined) {
         const what = store.released.has(hold)
           ? 'is released twice'
           : 'is released and was never placed';
         report('E_HOLD', `Hold ${hold} of ${source} ${what}.`, { index });
       }
-      store.released.add(hold);
+      store.inForce.delete(hold);
+      store.released.set(hold, effectiveAt ?? store.released.get(hold) ?? '');
     },
     restored(source) {
-      const { inForce, released, doubtful } = of(source);
-      for (const hold of released) inForce.add(hold);
-      for (const hold of inForce) doubtful.add(hold);
+      const { inForce, released, frozen, doubtful } = of(source);
+      for (const [hold, effectiveAt] of released) inForce.set(hold, effectiveAt);
+      for (const hold of inForce.keys()) doubtful.add(hold);
       released.clear();
+      frozen.clear();
     },
     inForce(source) {
       const { inForce, doubtful } = of(source);
-      return [...inForce].filter((hold) => !doubtful.has(hold));
+      return [...inForce.keys()].filter((hold) => !doubtful.has(hold));
     },
     version: (source) => of(source).version,
     fault(source, { holds: checked, executed_at }) {
@@ -89,14 +97,30 @@ export function holds(report: ReportFinding): Holds {
   };
 }
 
+function freeze(
+  { inForce, frozen }: StoreHolds,
+  { statement, index }: SaidOf<'hold.freeze'>,
+  report: ReportFinding,
+): void {
+  const { source, hold, frozen_at } = statement;
+  const effectiveAt = inForce.get(hold);
+  const wrong = (what: string): void =>
+    report('E_HOLD', `Hold ${hold} of ${source} is frozen ${what}.`, { index });
+  if (effectiveAt === undefined) wrong('and is not in force');
+  else if (isBefore(frozen_at, effectiveAt)) wrong('before it takes effect');
+  if (frozen.has(hold)) wrong('twice');
+  frozen.add(hold);
+}
+
 function holdsOfStores(): (source: string) => StoreHolds {
   const stores = new Map<string, StoreHolds>();
   return (source) => {
     const known = stores.get(source);
     if (known !== undefined) return known;
     const none: StoreHolds = {
-      ...{ version: 0n, placed: [], inForce: new Set(), released: new Set() },
-      doubtful: new Set(),
+      ...{ version: 0n, placed: [] },
+      ...{ inForce: new Map<number, string>(), released: new Map<number, string>() },
+      ...{ frozen: new Set<number>(), doubtful: new Set<number>() },
     };
     stores.set(source, none);
     return none;

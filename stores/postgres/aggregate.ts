@@ -2,7 +2,7 @@
  * A record class matched with the catalogue: its root table, the parts that go with it at any depth,
  * what is detached, what blocks, and through which classes a hold can reach each of those tables.
  */
-import type { RecordClass, ReferenceRole } from '../../domain/schedule.ts';
+import type { FreezeMode, RecordClass, ReferenceRole } from '../../domain/schedule.ts';
 import type { CatalogueColumn, CatalogueTable } from './catalogue.ts';
 
 /** One foreign key walked from the referenced table down to the referencing one. */
@@ -19,6 +19,8 @@ export interface PartNode {
   readonly role: ReferenceRole;
   readonly path: readonly Edge[];
   readonly table: CatalogueTable;
+  /** What a hold refuses to everybody on its rows; without meaning unless owned. */
+  readonly freeze: FreezeMode;
 }
 
 export interface Aggregate {

@@ -123,6 +123,10 @@ const THINGS = {
     union all
     select h.hold_no::text, 'hold.release' from retain_guard.hold h
      where h.released_at is not null
+       and exists (select from told t where t.kind = 'hold.place' and t.key = h.hold_no::text)
+    union all
+    select h.hold_no::text, 'hold.freeze' from retain_guard.hold h
+     where h.frozen_at is not null
        and exists (select from told t where t.kind = 'hold.place' and t.key = h.hold_no::text)`,
   key_epoch: `
     select key_epoch as key, 'epoch.open' as kind from retain_guard.key_epoch

@@ -54,7 +54,7 @@ const QUERIES = {
   hold: `
     select hold_no::text as key, matter_id, reason, placed_by, ${instant('placed_at')},
            ${instant('effective_at')}, to_char(review_on, 'YYYY-MM-DD') as review_on, version::text,
-           ${instant('released_at')}, released_by, released_version::text,
+           ${instant('released_at')}, released_by, released_version::text, ${instant('frozen_at')},
            exists (select from retain_guard.matter m where m.matter_id = hold.matter_id)::text as matter
       from retain_guard.hold where hold_no = any($1::bigint[])`,
   hold_key: `

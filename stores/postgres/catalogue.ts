@@ -80,7 +80,9 @@ export async function readCatalogue(sql: Sql): Promise<Catalogue> {
            (not c.relispartition and exists (select from pg_catalog.pg_inherits i where i.inhrelid = c.oid)
              or c.relkind <> 'p' and exists (select from pg_catalog.pg_inherits i where i.inhparent = c.oid)) as inherits,
            array(select g.tgname from pg_catalog.pg_trigger g
+                   join pg_catalog.pg_proc f on f.oid = g.tgfoid
                   where g.tgrelid = c.oid and not g.tgisinternal and g.tgenabled <> 'D' and g.tgtype & 24 <> 0
+                    and f.pronamespace is distinct from to_regnamespace('retain_guard')
                   order by 1)::text[] as triggers
       from pg_catalog.pg_class c
       join pg_catalog.pg_namespace n on n.oid = c.relnamespace

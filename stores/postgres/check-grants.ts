@@ -23,6 +23,8 @@ const TABLES = [
   'hold_subject',
   'hold_state',
   'hold_reach',
+  'hold_writer',
+  'frozen_relation',
   'schedule_in_force',
   'key_epoch',
   'event',
@@ -90,6 +92,8 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
     'open_matter',
     'place_hold',
     'release_hold',
+    'note_writers',
+    'confirm_freeze',
     'find_ref',
     'resume_after',
     'revoke_signer',
@@ -122,7 +126,7 @@ interface Grant {
 
 type Wanted = Omit<Grant, 'object'>;
 
-/** What `guard/010_rights.sql` and `guard/001_roles.sql` grant: these and no others. */
+/** What `guard/011_rights.sql` and `guard/001_roles.sql` grant: these and no others. */
 function wantedGrants(): Wanted[] {
   const of = (
     kind: Grant['kind'],

@@ -171,7 +171,9 @@ async function installedFunctions(sql: Sql): Promise<InstalledFunction[]> {
     select p.proname::text as name, p.prosrc as body, p.prosecdef as definer,
            p.proowner = 'retain_guard_owner'::regrole as owned,
            coalesce(p.proconfig[1] = 'search_path=pg_catalog, pg_temp', not p.prosecdef) as pinned
-      from pg_catalog.pg_proc p where p.pronamespace = 'retain_guard'::regnamespace`;
+      from pg_catalog.pg_proc p
+      -- Those of the freeze are the schedule's and not the files': freeze-check.ts compares them.
+     where p.pronamespace = 'retain_guard'::regnamespace and not starts_with(p.proname, 'frozen_')`;
 }
 
 async function installedTables(sql: Sql): Promise<InstalledTable[]> {

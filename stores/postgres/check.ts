@@ -5,6 +5,8 @@
 import type { Sql } from 'postgres';
 import type { CatalogueTable } from './catalogue.ts';
 import { grantFindings } from './check-grants.ts';
+import type { FrozenTable } from './freeze.ts';
+import { freezeFindings } from './freeze-check.ts';
 import { quoteIdentifier } from './identifier.ts';
 import { GUARD_VERSION, type TableRights } from './install.ts';
 import type { StoreFinding } from './store-finding.ts';
@@ -17,6 +19,7 @@ export async function checkGuard(
   sql: Sql,
   required: readonly TableRights[],
   tables: Iterable<CatalogueTable>,
+  frozen: readonly FrozenTable[],
 ): Promise<StoreFinding[]> {
   const [installed] = await sql<
     { there: boolean }[]
@@ -53,6 +56,7 @@ export async function checkGuard(
     ...(await tableFindings(sql, required, tables)),
     ...(await columnFindings(sql, required)),
     ...(await grantFindings(sql)),
+    ...(await freezeFindings(sql, frozen)),
     ...(await membershipFindings(sql)),
     ...(await backlogFindings(sql)),
     ...(await ledgerFindings(sql)),

@@ -71,7 +71,7 @@ export function storeError(error: unknown, store: string): RetentionError {
   if (error instanceof RetentionError) return error;
   const { code, message } = error as DriverError;
   const state = typeof code === 'string' ? code : 'unknown';
-  if (state === 'RG001' && typeof message === 'string') {
+  if ((state === 'RG001' || state === 'RH001') && typeof message === 'string') {
     const [name = '', ...sentence] = message.split(': ');
     if (isErrorCode(name)) return new RetentionError(name, sentence.join(': '), { store });
   }

@@ -30,6 +30,8 @@ export interface HoldRow {
   readonly placed_by: string;
   readonly placed_at: string;
   readonly effective_at: string;
+  /** Null while writers older than the hold are waited for. */
+  readonly frozen_at: string | null;
   readonly review_on: string;
   readonly released_at: string | null;
   readonly released_by: string | null;
@@ -154,7 +156,8 @@ async function placeHold(sql: Sql, request: HoldRequest): Promise<PlacedHold> {
 async function listHolds(sql: Sql, holdNo: number | undefined): Promise<HoldRow[]> {
   return sql<HoldRow[]>`
     select h.hold_no, h.matter_id, h.reason, h.because, h.placed_by, ${sql.unsafe(UTC('h.placed_at'))} as placed_at,
-           ${sql.unsafe(UTC('h.effective_at'))} as effective_at, h.review_on::text as review_on,
+           ${sql.unsafe(UTC('h.effective_at'))} as effective_at,
+           ${sql.unsafe(UTC('h.frozen_at'))} as frozen_at, h.review_on::text as review_on,
            ${sql.unsafe(UTC('h.released_at'))} as released_at, h.released_by,
            coalesce((select json_agg(json_build_object('record_class', k.record_class, 'key_text', k.key_text))
               from retain_guard.hold_key k where k.hold_no = h.hold_no), '[]') as keys,

@@ -9,6 +9,7 @@ import type { Aggregate } from './aggregate.ts';
 import type { CatalogueTable } from './catalogue.ts';
 import type { StoreConnection } from './connection.ts';
 import { asStore } from './driver-error.ts';
+import { freezeStatements, frozenTables } from './freeze.ts';
 import { quoteIdentifier, quoteLiteral } from './identifier.ts';
 import type { ResolvedStore } from './reality.ts';
 
@@ -121,6 +122,7 @@ export async function installScript(
     ...files.map(({ name, sql }) => `-- ${name}\n${sql}`),
     ...grantStatements(requiredRights(store)).map((statement) => `${statement};`),
     ...revokedSigners.map((name) => `select retain_guard.revoke_signer(${quoteLiteral(name)});`),
+    ...freezeStatements(frozenTables(store)).map((statement) => `${statement};`),
     bindStore(storeId),
     LEAVE_OWNER,
     'commit;',
@@ -184,7 +186,9 @@ export async function uninstallGuard(connection: StoreConnection): Promise<void>
     const functions = await sql<{ signature: string }[]>`
       select p.oid::regprocedure::text as signature from pg_catalog.pg_proc p
         join pg_catalog.pg_namespace n on n.oid = p.pronamespace
-       where n.nspname = 'retain_guard' and p.proname not in ('mark_integrated', 'refuse')`;
+       where n.nspname = 'retain_guard' and p.proname not in ('mark_integrated', 'refuse')
+       -- First those that every further drop would call.
+       order by p.prorettype = 'event_trigger'::regtype desc, p.proname desc`;
     const tables = await grantedTables(sql);
     const schemas = [...new Set(tables.map(({ schema }) => quoteIdentifier(schema)))];
     const [roles] = (await guardFiles()).filter(({ name }) => name === '001_roles.sql');
@@ -195,6 +199,7 @@ export async function uninstallGuard(connection: StoreConnection): Promise<void>
       'delete from retain_guard.planned;',
       'drop trigger if exists planned_is_closed on retain_guard.planned;',
       TELL_REMOVAL,
+      "set local retain_guard.installing = 'on';",
       ...functions.map(({ signature }) => `drop function ${signature} cascade;`),
       ...tables.map(
         ({ name }) => `revoke all on ${name} from retain_guard_owner, retain_app, retain_worker;`,

@@ -45,7 +45,12 @@ export function walkReferences(
         childColumns: foreignKey.childColumns,
       };
       checkReference(named, edge, here.path, root, at, problem);
-      const node: PartNode = { role: named.role, path: [...here.path, edge], table: child };
+      const node: PartNode = {
+        role: named.role,
+        path: [...here.path, edge],
+        table: child,
+        freeze: recordClass.partFreeze[named.name] ?? recordClass.freeze,
+      };
       tree[named.role].push(node);
       // Of every role: a blocking row that the guard cannot see does not block.
       checkTable(child, at('references', named.name), problem);

@@ -55,7 +55,8 @@ beforeEach(async () => {
   await sql`truncate retain.run`;
   await sql`delete from retain.schedule_version where version > 1`;
   await sql`update retain_guard.schedule_in_force set version = 1`;
-  await sql`truncate contract, copied, card, retain_guard.matter, retain_guard.hold_reach cascade`;
+  await sql`truncate retain_guard.matter, retain_guard.hold_reach cascade`;
+  await sql`truncate contract, copied, card cascade`;
   await sql`insert into contract select n, '2001-01-01', 'R' || n, n * 10, n * 100 from generate_series(1, 4) n`;
   await sql`insert into card select n, '2001-01-01' from generate_series(1, 2) n`;
 });

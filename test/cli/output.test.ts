@@ -220,6 +220,13 @@ test('a receipt names what the hold came too late for, or that this is not known
     ...{ hold: 'H-31', store: 'housing', zone: 'Europe/London', matter: 'HH-2026-014' },
     ...{ reason: 'litigation', because: 'letter before claim', placedBy: 'dora' },
     ...{ placedAt: '2026-11-21T23:12:07.301000Z', effectiveAt: '2026-11-21T23:12:07.318000Z' },
+    ...{ frozenAt: null, notFrozen: [{ table: 'public.tenancy', freeze: 'off' }] },
+    waitsFor: [
+      {
+        ...{ pid: 4711, prepared: null, application: 'rents' },
+        since: '2026-11-21T22:58:00.000000Z',
+      },
+    ],
     ...{ reviewOn: '2027-02-21', releasedAt: null, notes: [] },
     covers: [
       { table: 'public.customer', rows: 1 },
@@ -242,8 +249,11 @@ test('a receipt names what the hold came too late for, or that this is not known
     "
     Hold H-31 on matter HH-2026-014 is in force.
       placed        21 Nov 2026 23:12:07.301 by dora
-      effective     21 Nov 2026 23:12:07.318 in housing: from this instant nothing it covers can be destroyed
+      effective     21 Nov 2026 23:12:07.318 in housing: from this instant no run destroys what it covers
       covers        1 customer and 2 tenancies, and what arrives later
+      frozen        not yet: waits for 1 transaction older than the hold to end
+                    session 4711 (rents), open since 21 Nov 2026 22:58:00.000
+      not frozen    public.tenancy (not at all)
       too late for  cctv recording 7, destroyed 23:12:05.000 by run 7f3a (batch 3)
       reason        litigation: letter before claim
       review        21 Feb 2027

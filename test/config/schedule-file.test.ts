@@ -36,6 +36,17 @@ describe('a valid schedule', () => {
     });
   });
 
+  it('freezes what is held unless the file says otherwise, of a class or of one part', () => {
+    const { schedule } = parseSchedule(VALID, 'valid.yaml');
+    const { customer, tenancy } = schedule?.recordClasses ?? {};
+    expect(customer).toMatchObject({ freeze: 'refuse', partFreeze: {} });
+    expect(tenancy).toMatchObject({
+      freeze: 'off',
+      references: { rent_line_tenancy_id_fkey: 'owned' },
+      partFreeze: { rent_line_tenancy_id_fkey: 'refuse-delete-only' },
+    });
+  });
+
   it('reads the three kinds of rules, conditions, triggers and dispositions', () => {
     const rules = parseSchedule(VALID, 'valid.yaml').schedule?.rules ?? {};
     expect(rules['special_requirements_6_years']).toMatchObject({

@@ -11,6 +11,7 @@ const OPTIONAL = [
   'record_classes.*.subjects.*',
   'record_classes.*.references',
   'record_classes.*.references.*',
+  'record_classes.*.freeze',
   'rules.*',
   'rules.special_requirements_6_years.where',
   'rules.*.where.*',

@@ -176,6 +176,12 @@ export const BODIES: { readonly [K in SignedKind]: JsonObject } = {
     released_at: '2026-11-22T18:23:28.394504Z',
     released_by: hash('0a'),
   },
+  'hold.freeze': {
+    ...told,
+    kind: 'hold.freeze',
+    hold: 3,
+    frozen_at: '2026-11-21T18:23:28.395101Z',
+  },
   'epoch.open': {
     ...told,
     kind: 'epoch.open',

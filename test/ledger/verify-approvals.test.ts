@@ -9,6 +9,7 @@ import type { FindingCode } from '../../ledger/verify/findings.ts';
 import { plans } from '../../ledger/verify/plans.ts';
 import type { SaidOf } from '../../ledger/verify/said.ts';
 import {
+  EARLY,
   ELSEWHERE,
   found,
   foundAfter,
@@ -125,6 +126,16 @@ describe('holds and epochs', () => {
   it('a hold version that is not above the last', async () => {
     const change = lying('hold.release', set({ version: '1' }));
     const pieces = told((teller) => [teller.releaseHold(1)], logTeller({ change }));
+    expect(codes(await verified(pieces))).toEqual(['E_HOLD']);
+  });
+
+  it('a hold that is frozen twice, before it takes effect, after it was released, or was never placed', async () => {
+    expect(await foundAfter((t) => [t.freezeHold(1)])).toEqual([]);
+    expect(await foundAfter((t) => [t.freezeHold(1), t.freezeHold(1)])).toEqual(['E_HOLD']);
+    expect(await foundAfter((t) => [t.releaseHold(1), t.freezeHold(1)])).toEqual(['E_HOLD']);
+    expect(await foundAfter((t) => [t.freezeHold(9)])).toEqual(['E_HOLD']);
+    const change = lying('hold.freeze', set({ frozen_at: EARLY }));
+    const pieces = told((teller) => [teller.freezeHold(1)], logTeller({ change }));
     expect(codes(await verified(pieces))).toEqual(['E_HOLD']);
   });
 

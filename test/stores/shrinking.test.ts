@@ -47,7 +47,8 @@ afterAll(async () => {
 /** Customers 1 and 2 are due; 3 has a complaint, 4 an open contract, 5 a hold, 6 a contract that ended lately. */
 let holdNo: number;
 beforeEach(async () => {
-  await governed.sql`truncate customer, contract, note, complaint, retain_guard.hold cascade`;
+  await governed.sql`truncate retain_guard.hold cascade`;
+  await governed.sql`truncate customer, contract, note, complaint cascade`;
   await governed.sql`insert into customer select generate_series(1, 6)`;
   await governed.sql`insert into contract select n, n, ${OLD} from generate_series(1, 6) n`;
   await governed.sql`insert into contract values (40, 4, null), (60, 6, '2026-01-01')`;

@@ -96,6 +96,7 @@ export async function fullHistory(site: LedgerSite): Promise<Named> {
     await sql`select retain_guard.place_hold('M-1', 'complaint', 'a letter', 'helena', '2030-01-01',
       '{parcel}', ${[parcel]}, '{addressee}', ${[parcel]})`;
   }
+  await sql`select retain_guard.confirm_freeze(1)`;
   const early = await site.destroySome(7);
   await sql`select retain_guard.release_hold(2, 'helena', 'settled')`;
   const run = await destroyInTwoLanes(site);

@@ -159,7 +159,8 @@ export function folderSink(folder: string): Sink {
 
 /**
  * Several runs and lanes, holds that come and go while a run works, a rejected plan and one without a
- * decision, a worker key and a log key that are replaced: everything that a log of ours can say but `replay`.
+ * decision, a worker key and a log key that are replaced: everything that a log of ours can say but
+ * `hold.freeze` and `replay`.
  */
 export function* story(options: TellerOptions = {}, teller = logTeller(options)): Generator<Piece> {
   yield teller.genesis();

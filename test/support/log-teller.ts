@@ -177,6 +177,8 @@ export function logTeller(options: TellerOptions = {}) {
       });
     },
 
+    freezeHold: (hold: number): Piece => tell('hold.freeze', { hold, frozen_at: tick() }),
+
     releaseHold(hold: number): Piece {
       holdVersion += 1;
       const body = {

@@ -191,6 +191,7 @@ const ENDS: Readonly<Record<string, string>> = {
   'run.close': 'closed_at',
   'hold.release': 'released_at',
   'epoch.destroy': 'destroyed_at',
+  'hold.freeze': 'frozen_at',
 };
 
 /** Runs that a recovery gave up are closed without a statement of their own: the recovery told of them. */

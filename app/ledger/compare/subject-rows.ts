@@ -35,6 +35,7 @@ export function storeSubjects(pieces: readonly Piece[]): Subjects[] {
     { ...subjects('lane', of('run.close').map(laneSums)), code: 'E_DB_LANE' },
     subjects('hold', placed.map(placedRow)),
     subjects('hold', of('hold.release').map(releasedRow)),
+    subjects('hold', of('hold.freeze').map(frozenRow)),
     ...holdScopes(placed),
     subjects('key_epoch', of('epoch.open').map(epochRow)),
     subjects('key_epoch', of('epoch.destroy').map(destroyedRow)),
@@ -141,6 +142,11 @@ function releasedRow(piece: PieceOf<'hold.release'>): ExpectedRow {
   return row(piece, String(hold), {
     ...{ released_version: version, released_at, released_by: { name: released_by } },
   });
+}
+
+function frozenRow(piece: PieceOf<'hold.freeze'>): ExpectedRow {
+  const { hold, frozen_at } = piece.statement;
+  return row(piece, String(hold), { frozen_at });
 }
 
 /** The log tells how many keys and subjects a hold names, and of which kinds; not which. */

@@ -210,12 +210,17 @@ create table if not exists retain_guard.hold (
   released_by      text,
   released_because text,
   released_version bigint      unique,
+  writers_noted_at timestamptz,
+  frozen_at        timestamptz,
   check (num_nulls(released_at, released_by, released_because, released_version) in (0, 4))
 );
 comment on column retain_guard.hold.schedule_version is
   'In whose words the hold names classes and subjects.';
 comment on column retain_guard.hold.effective_at is
   'Read from the database clock while no batch was running: every later batch has a later executed_at.';
+comment on column retain_guard.hold.frozen_at is
+  'From here on nobody changes or deletes what the hold covers: every writer older than the hold has ended.';
+create index if not exists hold_in_force on retain_guard.hold (hold_no) where released_version is null;
 create index if not exists hold_by_matter on retain_guard.hold (matter_id);
 
 create table if not exists retain_guard.hold_key (
@@ -272,7 +277,7 @@ comment on table retain_guard.revoked_signer is
 create table if not exists retain_guard.event (
   event_no      bigint      primary key check (event_no > 0),
   kind          text        not null
-    check (kind in ('plan', 'approval', 'run.open', 'run.close', 'hold.place', 'hold.release',
+    check (kind in ('plan', 'approval', 'run.open', 'run.close', 'hold.place', 'hold.freeze', 'hold.release',
                     'epoch.open', 'epoch.destroy', 'guard.install', 'guard.remove')),
   body          jsonb       not null,
   names         jsonb       not null default '{}',

@@ -35,6 +35,8 @@ begin
   end if;
 
   perform pg_advisory_xact_lock(retain_guard.barrier_key());
+  -- No snapshot hides a sequence: who reads under an older one than this hold learns of it here.
+  perform setval('retain_guard.hold_epoch', pg_current_xact_id()::text::bigint);
 
   select f.version into words from retain_guard.schedule_in_force f;
   if not found then

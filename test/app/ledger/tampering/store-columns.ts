@@ -187,6 +187,12 @@ export const CHANGED_IN_STORE: readonly Tampering[] = [
   changed('hold.effective_at', `effective_at + ${MICROSECOND}`, `${HOLD} effective_at`),
   changed('hold.review_on', `review_on + 1`, `${HOLD} review_on`),
   changed('hold.version', '9', `${HOLD} version`),
+  changed('hold.frozen_at', `frozen_at - ${MICROSECOND}`, `${HOLD} frozen_at`),
+  also(
+    'a hold frozen without a word',
+    'update retain_guard.hold set frozen_at = released_at where hold_no = 2',
+    'E_DB_ROW hold 2 frozen_at',
+  ),
   also(
     'a hold released without a word',
     `update retain_guard.hold set released_at = now(), released_by = 'amira', released_because = 'x',

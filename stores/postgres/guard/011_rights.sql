@@ -18,6 +18,8 @@ grant execute on function
   retain_guard.open_matter(text, text, text),
   retain_guard.place_hold(text, text, text, text, date, text[], text[], text[], text[]),
   retain_guard.release_hold(bigint, text, text),
+  retain_guard.note_writers(bigint),
+  retain_guard.confirm_freeze(bigint),
   retain_guard.find_ref(uuid, text, bytea),
   retain_guard.resume_after(bigint, uuid[], bigint[], bigint[], bigint, bigint),
   retain_guard.revoke_signer(text),
