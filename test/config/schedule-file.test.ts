@@ -103,9 +103,9 @@ it('tells all problems of shape and meaning at once, in the order of the text', 
   expect(schedule).toBeUndefined();
   expect(findings.map((one) => formatFinding('retention.yaml', one))).toEqual([
     'retention.yaml:4:11  error    ZONE_UNKNOWN        timezone: "Europe/Londn" is not a zone of the IANA table, such as Europe/London. Did you mean "Europe/London"?',
-    'retention.yaml:61:23  error    PERIOD_HAS_TIME     rules.cctv_30_days.keep.at_least: "PT30D" has a time part. Periods are whole years, months, weeks or days: P30D.',
-    'retention.yaml:64:5  error    KEY_UNKNOWN         rules.cctv_30_days: unknown key "owenr". Did you mean "owner"?',
-    'retention.yaml:116:17  error    CLASS_UNKNOWN       rules.suppression_2_years.applies_to: no record class "mailing_supressed" is in this file. Did you mean "mailing_suppressed"?',
+    'retention.yaml:62:23  error    PERIOD_HAS_TIME     rules.cctv_30_days.keep.at_least: "PT30D" has a time part. Periods are whole years, months, weeks or days: P30D.',
+    'retention.yaml:65:5  error    KEY_UNKNOWN         rules.cctv_30_days: unknown key "owenr". Did you mean "owner"?',
+    'retention.yaml:117:17  error    CLASS_UNKNOWN       rules.suppression_2_years.applies_to: no record class "mailing_supressed" is in this file. Did you mean "mailing_suppressed"?',
   ]);
 });
 
@@ -129,7 +129,7 @@ describe('what is no schedule at all', () => {
     ['a tab', 'format:\n\tx: 1\n', 'YAML_MALFORMED', 2],
     ['a list', '- format: retain/1\n', 'TYPE_WRONG', 1],
     ['a word', 'retain\n', 'TYPE_WRONG', 1],
-    ['two documents', `${VALID}---\n${VALID}`, 'YAML_FEATURE_REFUSED', 129],
+    ['two documents', `${VALID}---\n${VALID}`, 'YAML_FEATURE_REFUSED', 130],
     ['an older YAML', `%YAML 1.1\n---\n${VALID}`, 'YAML_FEATURE_REFUSED', 1],
     ['an anchor', replaced('P35D', '&backups P35D'), 'YAML_FEATURE_REFUSED', 13],
     ['an alias', replaced('P35D', '*backups'), 'YAML_FEATURE_REFUSED', 13],
